@@ -1,0 +1,13 @@
+/* UTF-8 as RFC 3629 has it: no surrogates, no overlong forms, nothing above U+10FFFF. */
+#ifndef GENSTORE_UTF8_H
+#define GENSTORE_UTF8_H
+
+#include "store/base/buf.h"
+
+/* The length of the character at p (n bytes left), 0 when it is none. */
+size_t utf8_char(const uint8_t *p, size_t n);
+bool utf8_valid(const void *data, size_t n);
+/* Appends text fit for a terminal and for one line: control characters and bad bytes as \xNN. */
+int utf8_printable(struct buf *out, const char *s, size_t n);
+
+#endif

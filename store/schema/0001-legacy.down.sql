@@ -1,0 +1,3 @@
+DROP TABLE iteration_snapshots;
+DROP TABLE generation_requests;
+PRAGMA user_version = 0;

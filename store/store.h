@@ -1,0 +1,46 @@
+/*
+ * An open store, seen from inside the library. One handle a thread: nothing in it is locked.
+ */
+#ifndef GENSTORE_STORE_H
+#define GENSTORE_STORE_H
+
+#include "store/base/clock.h"
+#include "store/base/id.h"
+#include "store/db.h"
+#include "store/genstore.h"
+
+enum {
+	STORE_APPLICATION_ID = 0x67656e73, /* "gens" */
+	STORE_PAGE_SIZE = 16384,
+};
+
+struct fragmenter;
+struct piece_cache;
+
+struct genstore {
+	struct db db;
+	char *path;
+	bool read_only;
+	struct clock clock;
+	struct id_source ids;
+	struct fragmenter *fragmenter; /* made at first use: store_fragmenter() */
+	struct piece_cache *pieces;    /* made at first use: piece_borrow() */
+	char errmsg[1024];
+};
+
+/*
+ * Records the words of an error and returns r. The subject in single quotes, no capital, no
+ * full stop, and what to do next where there is something.
+ */
+int store_fail(struct genstore *st, int r, const char *fmt, ...) PRINTF(3, 4);
+
+/* The handle's encoder and decoder; NULL: no memory. */
+struct fragmenter *store_fragmenter(struct genstore *st);
+
+/* Frees what the handle made besides its connection. */
+void store_release(struct genstore *st);
+
+/* The time in the form of the tables, from the store's clock. */
+void store_now(const struct genstore *st, char out[CLOCK_TEXT]);
+
+#endif

@@ -1,0 +1,21 @@
+/* Apps and the users they belong to. */
+#ifndef GENSTORE_APP_H
+#define GENSTORE_APP_H
+
+#include "store/store.h"
+
+enum { APP_NAME_MAX = 200 };
+
+/* 1 to APP_NAME_MAX bytes of UTF-8 without / : @ and control characters, not "." "..", not beginning with "req_" or "-". */
+bool app_name_valid(const char *name);
+
+/* The id of the user with that name or id; NULL is `local`. -ENOENT. */
+int user_find(struct genstore *st, const char *name, char ret_id[ID_UUID]);
+/* The app's id. -ENOENT. */
+int app_find(struct genstore *st, const char *user_id, const char *name, char ret_id[ID_UUID]);
+int app_create(struct genstore *st, const char *user_id, const char *name, char ret_id[ID_UUID]);
+
+/* Appends to audit_log, in the caller's transaction. details is JSON or NULL. */
+int audit_add(struct genstore *st, const char *action, const char *subject, const char *details);
+
+#endif

@@ -1,0 +1,91 @@
+#include "store/content.h"
+#include "store/idlist.h"
+
+void content_release(struct content *c)
+{
+	if (!c)
+		return;
+	free(c->pieces);
+	*c = (struct content){ .pieces = NULL };
+}
+
+int content_find(struct genstore *st, const uint8_t sha256[SHA256_SIZE], int64_t *ret_id)
+{
+	STMT q = db_stmt(&st->db, "SELECT id FROM content WHERE substr(sha256, 1, 8) = ? AND sha256 = ? ORDER BY id LIMIT 1");
+	int r;
+
+	bind_blob(&q, sha256, 8);
+	bind_blob(&q, sha256, SHA256_SIZE);
+	if ((r = stmt_step(&q)) <= 0)
+		return r < 0 ? r : -ENOENT;
+	*ret_id = col_i64(&q, 0);
+	return 0;
+}
+
+static int decode_pieces(const void *data, size_t n, struct content *c)
+{
+	AUTO(idlist_release) struct idlist list = { .ids = NULL };
+	int r = idlist_decode(data, n, &list);
+
+	if (r)
+		return r;
+	c->piece_count = list.count;
+	c->pieces = MOVE(list.ids);
+	return 0;
+}
+
+static int from_row(const struct stmt *q, struct content *c)
+{
+	c->size = col_i64(q, 0);
+	c->crc32 = (uint32_t)col_i64(q, 1);
+	c->adler32 = (uint32_t)col_i64(q, 2);
+	if (col_size(q, 3) != SHA256_SIZE || col_size(q, 4) != SHA1_SIZE || col_i64(q, 1) != c->crc32 ||
+	    col_i64(q, 2) != c->adler32 || c->size < 0 || (c->size > 0) != (col_size(q, 5) > 0))
+		return -EBADMSG;
+	memcpy(c->sha256, col_blob(q, 3), SHA256_SIZE);
+	memcpy(c->git_blob, col_blob(q, 4), SHA1_SIZE);
+	return c->size ? decode_pieces(col_blob(q, 5), col_size(q, 5), c) : 0;
+}
+
+int content_get(struct genstore *st, int64_t id, struct content *ret_content)
+{
+	AUTO(content_release) struct content c = { .id = id };
+	STMT q = db_stmt(&st->db, "SELECT size, crc32, adler32, sha256, git_blob, pieces FROM content WHERE id = ?");
+	int r;
+
+	bind_i64(&q, id);
+	if ((r = stmt_step(&q)) < 0)
+		return r;
+	if (!r)
+		return store_fail(st, -ENOENT, "no content '%lld'", (long long)id);
+	r = from_row(&q, &c);
+	if (r == -EBADMSG)
+		return store_fail(st, r, "content '%lld' is damaged: its description cannot be true; run 'genstore check'",
+				  (long long)id);
+	if (r)
+		return r;
+	*ret_content = c;
+	c.pieces = NULL;
+	return 0;
+}
+
+int content_insert(struct genstore *st, const struct content *c, int64_t *ret_id)
+{
+	AUTO(buf_release) struct buf pieces = BUF_INIT;
+	int r;
+
+	if ((r = idlist_encode(c->pieces, c->piece_count, &pieces)))
+		return r;
+	STMT q = db_stmt(&st->db, "INSERT INTO content (sha256, size, crc32, adler32, git_blob, pieces) VALUES (?, ?, ?, ?, ?, ?)");
+
+	bind_blob(&q, c->sha256, SHA256_SIZE);
+	bind_i64(&q, c->size);
+	bind_i64(&q, c->crc32);
+	bind_i64(&q, c->adler32);
+	bind_blob(&q, c->git_blob, SHA1_SIZE);
+	bind_blob(&q, buf_str(&pieces), pieces.len);
+	if ((r = stmt_run(&q)))
+		return r;
+	*ret_id = db_last_id(&st->db);
+	return 0;
+}

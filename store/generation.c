@@ -1,0 +1,236 @@
+#include "store/generation.h"
+#include "store/app.h"
+#include "store/base/json.h"
+
+#include <stddef.h>
+
+#define COLUMNS                                                                                                        \
+	"SELECT g.id, g.generation_number, g.max_iterations, g.current_iteration, g.request_id, g.uuid, g.app_id, g.user_id,"  \
+	" g.app_name, g.prompt, g.initial_prompt, g.status, g.generation_type, g.mode, g.github_url, g.github_commit,"         \
+	" g.artifacts_github_url, g.deployment_url, g.error_message, g.last_session_id, g.s3_path, g.parent_request_id,"      \
+	" g.created_at, g.updated_at, g.completed_at, a.seal_id, a.content_id, a.metadata_id,"                                \
+	" coalesce(s.size, c.size), coalesce(s.sha256, c.sha256), s.manifest_id"                                              \
+	" FROM generation_requests g LEFT JOIN archive a ON a.generation_request_id = g.id"                                   \
+	" LEFT JOIN seal s ON s.id = a.seal_id LEFT JOIN content c ON c.id = a.content_id "
+
+/* Where the text columns of COLUMNS go, from the fifth on. */
+static const size_t texts[] = {
+	offsetof(struct generation, request_id), offsetof(struct generation, uuid),
+	offsetof(struct generation, app_id), offsetof(struct generation, user_id),
+	offsetof(struct generation, app_name), offsetof(struct generation, prompt),
+	offsetof(struct generation, initial_prompt), offsetof(struct generation, status),
+	offsetof(struct generation, generation_type), offsetof(struct generation, mode),
+	offsetof(struct generation, github_url), offsetof(struct generation, github_commit),
+	offsetof(struct generation, artifacts_github_url), offsetof(struct generation, deployment_url),
+	offsetof(struct generation, error_message), offsetof(struct generation, last_session_id),
+	offsetof(struct generation, s3_path), offsetof(struct generation, parent_request_id),
+	offsetof(struct generation, created_at), offsetof(struct generation, updated_at),
+	offsetof(struct generation, completed_at),
+};
+enum { FIRST_TEXT = 4, AFTER_TEXTS = FIRST_TEXT + ARRAY_LEN(texts) };
+
+static char **text_at(struct generation *g, size_t i)
+{
+	return (char **)((char *)g + texts[i]);
+}
+
+void generation_release(struct generation *g)
+{
+	if (!g)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		free(*text_at(g, i));
+	*g = (struct generation){ 0 };
+}
+
+/* Steps q, a statement over COLUMNS: 1, 0, or an error. */
+static int load(struct genstore *st, struct stmt *q, struct generation *ret_g)
+{
+	AUTO(generation_release) struct generation g = { 0 };
+	int r = stmt_step(q);
+
+	if (r <= 0)
+		return r;
+	g.id = col_i64(q, 0);
+	g.generation_number = col_i64(q, 1);
+	g.max_iterations = col_i64(q, 2);
+	g.current_iteration = col_i64(q, 3);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if ((r = col_dup(q, FIRST_TEXT + (int)i, text_at(&g, i))))
+			return store_fail(st, r, "no memory");
+	g.seal_id = col_i64(q, AFTER_TEXTS);
+	g.content_id = col_i64(q, AFTER_TEXTS + 1);
+	g.metadata_id = col_i64(q, AFTER_TEXTS + 2);
+	g.archive_size = col_i64(q, AFTER_TEXTS + 3);
+	if (g.metadata_id && (r = col_bytes(q, AFTER_TEXTS + 4, g.archive_sha256, SHA256_SIZE)))
+		return r;
+	g.manifest_id = col_i64(q, AFTER_TEXTS + 5);
+	*ret_g = g;
+	g = (struct generation){ 0 };
+	return 1;
+}
+
+int generation_get(struct genstore *st, int64_t id, struct generation *ret_g)
+{
+	STMT q = db_stmt(&st->db, COLUMNS "WHERE g.id = ?");
+	int r;
+
+	bind_i64(&q, id);
+	r = load(st, &q, ret_g);
+	return r > 0 ? 0 : r < 0 ? r : store_fail(st, -ENOENT, "no generation %lld", (long long)id);
+}
+
+int generation_by_request(struct genstore *st, const char *request_id, struct generation *ret_g)
+{
+	STMT q = db_stmt(&st->db, COLUMNS "WHERE g.request_id = ?");
+	int r;
+
+	bind_text(&q, request_id);
+	r = load(st, &q, ret_g);
+	return r > 0 ? 0 : r < 0 ? r : store_fail(st, -ENOENT, "no generation '%s'", request_id);
+}
+
+int generation_after(struct genstore *st, int64_t id, struct generation *ret_g)
+{
+	STMT q = db_stmt(&st->db, COLUMNS "WHERE g.id > ? ORDER BY g.id LIMIT 1");
+
+	bind_i64(&q, id);
+	return load(st, &q, ret_g);
+}
+
+int generation_before(struct genstore *st, int64_t id, struct generation *ret_g)
+{
+	STMT q = db_stmt(&st->db, COLUMNS "WHERE g.id < ? ORDER BY g.id DESC LIMIT 1");
+
+	bind_i64(&q, id);
+	return load(st, &q, ret_g);
+}
+
+/* One more than any the app has or had: what was removed leaves its number unused. */
+static int next_number(struct genstore *st, const char *app_id, int64_t *ret_number)
+{
+	STMT q = db_stmt(&st->db, "UPDATE apps SET last_generation_number = 1 + max(last_generation_number,"
+				  " coalesce((SELECT max(generation_number) FROM generation_requests WHERE app_id = ?1), 0))"
+				  " WHERE id = ?1 RETURNING last_generation_number");
+	int r;
+
+	bind_text(&q, app_id);
+	if ((r = stmt_step(&q)) <= 0)
+		return r < 0 ? r : -EUCLEAN;
+	*ret_number = col_i64(&q, 0);
+	return stmt_run(&q);
+}
+
+static int insert_request(struct genstore *st, const struct generation_request *req, const char *user_id, const char *app_id,
+			  const char *request_id, int64_t number)
+{
+	STMT q = db_stmt(&st->db, "INSERT INTO generation_requests(request_id, uuid, app_id, user_id, app_name, prompt,"
+				  " initial_prompt, status, generation_type, mode, max_iterations, current_iteration,"
+				  " generation_number, parent_request_id, created_at, updated_at)"
+				  " VALUES (?, ?, ?, ?, ?, ?6, coalesce((SELECT initial_prompt FROM generation_requests"
+				  " WHERE request_id = ?11), ?6), 'queued', ?7, ?8, ?9, 0, ?10, ?11, ?12, ?12)");
+	char uuid[ID_UUID], now[CLOCK_TEXT];
+	int r;
+
+	if ((r = id_uuid4(&st->ids, uuid)))
+		return r;
+	store_now(st, now);
+	bind_text(&q, request_id);
+	bind_text(&q, uuid);
+	bind_text(&q, app_id);
+	bind_text(&q, user_id);
+	bind_text(&q, req->app_name);
+	bind_text(&q, req->prompt);
+	bind_text(&q, req->type);
+	bind_text(&q, req->mode);
+	bind_i64(&q, req->max_iterations);
+	bind_i64(&q, number);
+	bind_text(&q, req->parent);
+	bind_text(&q, now);
+	return stmt_run(&q);
+}
+
+int generation_create(struct genstore *st, const struct generation_request *req, struct generation *ret_g)
+{
+	char user_id[ID_UUID], app_id[ID_UUID], made[ID_REQUEST];
+	const char *request_id = req->request_id;
+	int64_t number;
+	int r;
+
+	if (!app_name_valid(req->app_name))
+		return store_fail(st, -EINVAL, "'%s' cannot be an app name; use up to %d bytes without / : @, not beginning with req_ or -",
+				  req->app_name, APP_NAME_MAX);
+	if (request_id && !id_is_request(request_id))
+		return store_fail(st, -EINVAL, "'%s' cannot be a request id", request_id);
+
+	TXN t = txn_begin(&st->db);
+
+	if (t.error)
+		return t.error;
+	if ((r = user_find(st, req->user_id, user_id)))
+		return r;
+	if ((r = app_find(st, user_id, req->app_name, app_id)) == -ENOENT)
+		r = app_create(st, user_id, req->app_name, app_id);
+	if (r || (r = next_number(st, app_id, &number)))
+		return r;
+	if (!request_id && (r = id_request(&st->ids, made)))
+		return r;
+	if ((r = insert_request(st, req, user_id, app_id, request_id ? request_id : made, number)))
+		return r;
+	if ((r = generation_get(st, db_last_id(&st->db), ret_g)))
+		return r;
+	return txn_commit(&t);
+}
+
+int generation_set_status(struct genstore *st, int64_t id, const char *status, const char *error_message)
+{
+	STMT q = db_stmt(&st->db, "UPDATE generation_requests SET status = ?2, error_message = coalesce(?3, error_message),"
+				  " updated_at = ?4, completed_at = CASE WHEN ?2 IN ('completed', 'failed', 'cancelled')"
+				  " THEN ?4 ELSE completed_at END WHERE id = ?1");
+	char now[CLOCK_TEXT];
+	int r;
+
+	store_now(st, now);
+	bind_i64(&q, id);
+	bind_text(&q, status);
+	bind_text(&q, error_message);
+	bind_text(&q, now);
+	r = stmt_run(&q);
+	/* The database keeps the table of transitions, and says no by a constraint. */
+	if (r == -EINVAL)
+		return store_fail(st, -ESTALE, "generation %lld cannot become '%s' from the state it is in", (long long)id, status);
+	if (!r && !db_changes(&st->db))
+		return store_fail(st, -ENOENT, "generation %lld is gone", (long long)id);
+	return r;
+}
+
+int generation_remove(struct genstore *st, int64_t id)
+{
+	AUTO(generation_release) struct generation g = { 0 };
+	AUTO(buf_release) struct buf details = BUF_INIT;
+	struct jw j;
+	int r;
+
+	TXN t = txn_begin(&st->db);
+
+	if (t.error)
+		return t.error;
+	if ((r = generation_get(st, id, &g)))
+		return r;
+	if (!strcmp(g.status, "queued") || !strcmp(g.status, "generating"))
+		return store_fail(st, -EBUSY, "'%s' is %s; cancel it first", g.request_id, g.status);
+	jw_begin(&j, &details, 0);
+	jw_object(&j, NULL);
+	jw_str(&j, "app_id", g.app_id);
+	jw_int(&j, "generation_number", g.generation_number);
+	jw_end(&j);
+	if ((r = audit_add(st, "generation.remove", g.request_id, buf_str(&details))))
+		return r;
+
+	STMT q = db_stmt(&st->db, "DELETE FROM generation_requests WHERE id = ?");
+
+	bind_i64(&q, id);
+	if ((r = stmt_run(&q)))
+		return r;
+	return txn_commit(&t);
+}

@@ -1,0 +1,84 @@
+/*
+ * Generations: requests, their states, their iterations and what they end with.
+ */
+#ifndef GENSTORE_GENERATION_H
+#define GENSTORE_GENERATION_H
+
+#include "store/archive.h"
+
+/* A row of generation_requests with what is known of its archive. Text is owned: generation_release(). NULL where the column is. */
+struct generation {
+	int64_t id, generation_number, max_iterations, current_iteration;
+	char *request_id, *uuid, *app_id, *user_id, *app_name, *prompt, *initial_prompt, *status, *generation_type, *mode,
+		*github_url, *github_commit, *artifacts_github_url, *deployment_url, *error_message, *last_session_id, *s3_path,
+		*parent_request_id, *created_at, *updated_at, *completed_at;
+	/* 0 before it is sealed. */
+	int64_t seal_id, content_id, metadata_id, archive_size, manifest_id;
+	uint8_t archive_sha256[SHA256_SIZE];
+};
+
+void generation_release(struct generation *g);
+int generation_get(struct genstore *st, int64_t id, struct generation *ret_g);
+int generation_by_request(struct genstore *st, const char *request_id, struct generation *ret_g);
+/* The first after id in order of id, or the last before it (newest first; start with INT64_MAX). 1, 0 at the end. */
+int generation_after(struct genstore *st, int64_t id, struct generation *ret_g);
+int generation_before(struct genstore *st, int64_t id, struct generation *ret_g);
+
+struct generation_request {
+	const char *user_id;    /* NULL: the local user */
+	const char *app_name;   /* checked by app_name_valid() */
+	const char *prompt;     /* UTF-8, NULL: unknown */
+	const char *mode;       /* of enum generation_mode */
+	const char *type;       /* "new" or "resume" */
+	const char *parent;     /* request id it came from, or NULL */
+	const char *request_id; /* from outside, or NULL: made here */
+	int64_t max_iterations;
+};
+
+/* Writes a request, `queued`, in the app of that name, which is made where there is none. One transaction. */
+int generation_create(struct genstore *st, const struct generation_request *req, struct generation *ret_g);
+
+/*
+ * Moves it to another state; error_message is kept when not NULL. -ESTALE with words when the database's
+ * table of transitions does not have that step.
+ */
+int generation_set_status(struct genstore *st, int64_t id, const char *status, const char *error_message);
+
+/* What all_work_complete tells; NULL and 0 for what it did not. */
+struct completion {
+	const char *status; /* completed, failed, cancelled */
+	const char *error_message, *github_url, *github_commit, *flyio_url, *session_id;
+};
+
+/*
+ * The end of a generation, in one transaction: status and the columns of the schema clean-up plan (artifacts_github_url is derived; deployment_url
+ * is flyio_url, else what the tree's fly.toml names), and where there is an iteration, the seal of its last one and metadata.json. Nothing is sealed twice.
+ */
+int generation_finish(struct genstore *st, int64_t id, const struct completion *c);
+
+/* Removes it and all that is only its own (rows; bytes are gc's), writes an audit row; its number stays unused. -EBUSY while it runs. */
+int generation_remove(struct genstore *st, int64_t id);
+
+/* A row of iteration_snapshots. */
+struct iteration {
+	int64_t id, generation, number, manifest, files, bytes;
+	char *snapshot_type, *prompt_used, *timestamp, *metadata;
+};
+void iteration_release(struct iteration *it);
+
+/* Adds one (in the caller's transaction or its own) and sets current_iteration. metadata is JSON or NULL. */
+int iteration_add(struct genstore *st, int64_t generation, int64_t number, const char *type, const struct manifest *m,
+		  const char *prompt, const char *metadata, int64_t *ret_id);
+/* In order of id; start with 0. 1, 0 at the end. */
+int iteration_next(struct genstore *st, int64_t generation, int64_t after_id, struct iteration *ret_it);
+/* The newest of a number; number 0: the newest of all. -ENOENT. */
+int iteration_find(struct genstore *st, int64_t generation, int64_t number, struct iteration *ret_it);
+int iteration_get(struct genstore *st, int64_t id, struct iteration *ret_it);
+
+/*
+ * metadata.json of a generation, as interface.md fixes it: the seed's five fields in their order, two-space indented, newline at
+ * the end; then under "genstore" what recovery needs. s is its seal.
+ */
+int metadata_json(const struct generation *g, const struct seal *s, struct buf *out);
+
+#endif

@@ -1,0 +1,120 @@
+#include "store/generation.h"
+
+/* A column that a legacy database filled with something else has no manifest. */
+#define OF_SNAPSHOT(key) "iif(json_valid(files_snapshot), files_snapshot ->> '$." key "', NULL)"
+#define COLUMNS                                                                                                        \
+	"SELECT id, generation_request_id, iteration_number, " OF_SNAPSHOT("manifest") ", " OF_SNAPSHOT("files") ", "          \
+	OF_SNAPSHOT("bytes") ", snapshot_type, prompt_used, timestamp, metadata FROM iteration_snapshots "
+
+void iteration_release(struct iteration *it)
+{
+	if (!it)
+		return;
+	free(it->snapshot_type);
+	free(it->prompt_used);
+	free(it->timestamp);
+	free(it->metadata);
+	*it = (struct iteration){ 0 };
+}
+
+static int load(struct stmt *q, struct iteration *ret_it)
+{
+	AUTO(iteration_release) struct iteration it = { 0 };
+	int r = stmt_step(q);
+
+	if (r <= 0)
+		return r;
+	it.id = col_i64(q, 0);
+	it.generation = col_i64(q, 1);
+	it.number = col_i64(q, 2);
+	it.manifest = col_i64(q, 3);
+	it.files = col_i64(q, 4);
+	it.bytes = col_i64(q, 5);
+	if ((r = col_dup(q, 6, &it.snapshot_type)) || (r = col_dup(q, 7, &it.prompt_used)) ||
+	    (r = col_dup(q, 8, &it.timestamp)) || (r = col_dup(q, 9, &it.metadata)))
+		return r;
+	*ret_it = it;
+	it = (struct iteration){ 0 };
+	return 1;
+}
+
+static int insert(struct genstore *st, int64_t generation, int64_t number, const char *type, const struct manifest *m,
+		  const char *prompt, const char *metadata, const char *now)
+{
+	STMT q = db_stmt(&st->db, "INSERT INTO iteration_snapshots(generation_request_id, iteration_number, snapshot_type,"
+				  " files_snapshot, prompt_used, timestamp, metadata)"
+				  " VALUES (?, ?, ?, json_object('manifest', ?, 'files', ?, 'bytes', ?), ?, ?, ?)");
+
+	bind_i64(&q, generation);
+	bind_i64(&q, number);
+	bind_text(&q, type);
+	bind_i64(&q, m->id);
+	bind_i64(&q, m->files);
+	bind_i64(&q, m->bytes);
+	bind_text(&q, prompt);
+	bind_text(&q, now);
+	bind_text(&q, metadata);
+	return stmt_run(&q);
+}
+
+static int set_current(struct genstore *st, int64_t generation, int64_t number, const char *now)
+{
+	STMT q = db_stmt(&st->db, "UPDATE generation_requests SET current_iteration = ?, updated_at = ? WHERE id = ?");
+
+	bind_i64(&q, number);
+	bind_text(&q, now);
+	bind_i64(&q, generation);
+	return stmt_run(&q);
+}
+
+int iteration_add(struct genstore *st, int64_t generation, int64_t number, const char *type, const struct manifest *m,
+		  const char *prompt, const char *metadata, int64_t *ret_id)
+{
+	char now[CLOCK_TEXT];
+	int64_t id;
+	int r;
+
+	TXN t = txn_begin(&st->db);
+
+	if (t.error)
+		return t.error;
+	store_now(st, now);
+	if ((r = insert(st, generation, number, type, m, prompt, metadata, now)))
+		return r;
+	id = db_last_id(&st->db);
+	if ((r = set_current(st, generation, number, now)) || (r = txn_commit(&t)))
+		return r;
+	*ret_id = id;
+	return 0;
+}
+
+int iteration_next(struct genstore *st, int64_t generation, int64_t after_id, struct iteration *ret_it)
+{
+	STMT q = db_stmt(&st->db, COLUMNS "WHERE generation_request_id = ? AND id > ? ORDER BY id LIMIT 1");
+
+	bind_i64(&q, generation);
+	bind_i64(&q, after_id);
+	return load(&q, ret_it);
+}
+
+int iteration_find(struct genstore *st, int64_t generation, int64_t number, struct iteration *ret_it)
+{
+	STMT q = db_stmt(&st->db, COLUMNS "WHERE generation_request_id = ?1 AND (?2 = 0 OR iteration_number = ?2)"
+					  " ORDER BY id DESC LIMIT 1");
+	int r;
+
+	bind_i64(&q, generation);
+	bind_i64(&q, number);
+	r = load(&q, ret_it);
+	return r > 0 ? 0 : r < 0 ? r : store_fail(st, -ENOENT, "no iteration %lld", (long long)number);
+}
+
+int iteration_get(struct genstore *st, int64_t id, struct iteration *ret_it)
+{
+	STMT q = db_stmt(&st->db, COLUMNS "WHERE id = ?");
+	int r;
+
+	bind_i64(&q, id);
+	r = load(&q, ret_it);
+	return r > 0 ? 0 : r < 0 ? r : store_fail(st, -ENOENT, "no snapshot %lld", (long long)id);
+}

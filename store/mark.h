@@ -1,0 +1,33 @@
+/*
+ * What is in use: everything that can be reached from iterations and archives.
+ *
+ *	iteration_snapshots, archive -> manifest, seal, content -> piece
+ *
+ * Rows of these five tables never change and their ids only grow, so that marking can go on where it stopped: a second call of
+ * mark_more() sees what other processes added meanwhile.
+ */
+#ifndef GENSTORE_MARK_H
+#define GENSTORE_MARK_H
+
+#include "store/bitmap.h"
+#include "store/store.h"
+
+struct mark {
+	struct bitmap seals, manifests, contents, pieces;
+	int64_t last_snapshot; /* seen up to here */
+	/*
+	 * Rows behind these are in use, whatever refers to them: another process is at work there. Set by the caller to where
+	 * each table ends at the beginning; they move on.
+	 */
+	int64_t last_seal, last_manifest, last_content;
+};
+
+void mark_release(struct mark *m);
+
+/*
+ * Marks what is not marked yet. Inside a write transaction nothing can be added until it ends; outside of one the result is a state of the past.
+ * -EBADMSG when something in use is damaged, so that what it refers to is not known.
+ */
+int mark_more(struct genstore *st, struct mark *m);
+
+#endif

@@ -1,0 +1,107 @@
+/* genstore check */
+#include "src/cmd/out.h"
+#include "store/base/utf8.h"
+#include "store/check.h"
+
+static struct {
+	bool read_data;
+} o;
+
+static const struct opt options[] = {
+	{ "read-data", 0, OPT_FLAG, &o.read_data, NULL, "read and compare every stored byte" },
+	{ 0 },
+};
+
+struct work {
+	const struct cli *cli;
+	struct progress progress;
+};
+
+static void tell_problem(void *arg, const char *kind, const char *subject, const char *words)
+{
+	struct work *w = arg;
+	AUTO(buf_release) struct buf line = BUF_INIT, safe = BUF_INIT;
+	struct jw j;
+
+	progress_end(&w->progress);
+	if (w->cli->json) {
+		out_object(&j, &line, "problem");
+		jw_str(&j, "kind", kind);
+		jw_str(&j, "subject", subject);
+		jw_str(&j, "message", words);
+		out_object_end(&j);
+		return;
+	}
+	buf_addf(&line, "%s '%s': %s", kind, subject, words);
+	utf8_printable(&safe, buf_str(&line), line.len);
+	puts(buf_str(&safe));
+}
+
+static void show_progress(void *arg, int64_t done, int64_t total)
+{
+	struct work *w = arg;
+
+	w->progress.total = total;
+	progress_update(&w->progress, done, "rows");
+}
+
+static void summary(const struct check_result *c)
+{
+	const struct { const char *name; int64_t value; } numbers[] = {
+		{ "problems", c->problems }, { "generations", c->generations }, { "iterations", c->iterations },
+		{ "events", c->events }, { "seals", c->seals }, { "manifests", c->manifests }, { "contents", c->contents },
+		{ "pieces", c->pieces }, { "bytes", c->bytes }, { "unused_pieces", c->unused.pieces },
+		{ "unused_bytes", c->unused.bytes },
+	};
+	AUTO(buf_release) struct buf line = BUF_INIT;
+	struct jw j;
+
+	out_object(&j, &line, "summary");
+	jw_bool(&j, "read_data", o.read_data);
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		jw_int(&j, numbers[i].name, numbers[i].value);
+	out_object_end(&j);
+}
+
+static void tell(const struct cli *cli, const struct check_result *c)
+{
+	char human[HUMAN_SIZE];
+
+	if (cli->json) {
+		summary(c);
+		return;
+	}
+	cli_note(cli, "looked at %lld generations, %lld iterations, %lld contents, %lld pieces", (long long)c->generations,
+		 (long long)c->iterations, (long long)c->contents, (long long)c->pieces);
+	if (o.read_data)
+		cli_note(cli, "read %s", human_bytes(c->bytes, human));
+	if (c->unused.bytes)
+		cli_note(cli, "%s are not used any more; 'genstore gc' removes them", human_bytes(c->unused.bytes, human));
+	if (!c->problems)
+		cli_note(cli, "no problems%s", o.read_data ? "" : "; --read-data looks at every byte too");
+}
+
+static int run(struct cli *cli, int argc UNUSED, char **argv UNUSED)
+{
+	struct work w = { .cli = cli };
+	const struct check_options co = { .problem = tell_problem, .progress = show_progress, .arg = &w };
+	struct check_result result = { 0 };
+	int r;
+
+	if ((r = cli_open(cli, GENSTORE_READ_ONLY)))
+		return r;
+	progress_begin(&w.progress, cli, "checking", 0);
+	r = check_store(cli->st, o.read_data ? CHECK_READ_DATA : 0, &co, &result);
+	progress_end(&w.progress);
+	if (r && (r != -EUCLEAN || !result.problems))
+		return cli_fail(cli, r);
+	tell(cli, &result);
+	if (result.problems)
+		return cli_error(cli, EXIT_DAMAGED, "'%s' is damaged: %lld problem%s; restore it from a backup", cli->store_path,
+				 (long long)result.problems, result.problems == 1 ? "" : "s");
+	return EXIT_DONE;
+}
+
+const struct command command_check = {
+	.name = "check", .arguments = "", .summary = "looks for damage", .options = options, .run = run,
+};

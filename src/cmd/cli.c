@@ -1,0 +1,268 @@
+#include "src/cmd/cli.h"
+#include "src/cmd/cmd.h"
+#include "src/cmd/out.h"
+
+#include <ctype.h>
+#include <getopt.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+static struct {
+	const char *store;
+	bool json, quiet, verbose, help, version;
+} global;
+
+static const struct opt global_options[] = {
+	{ "store", 's', OPT_TEXT, &global.store, "FILE", "the store ($GENSTORE_STORE, else the default one)" },
+	{ "json", 0, OPT_FLAG, &global.json, NULL, "one JSON object a line on stdout" },
+	{ "quiet", 'q', OPT_FLAG, &global.quiet, NULL, "errors only" },
+	{ "verbose", 'v', OPT_FLAG, &global.verbose, NULL, "say more" },
+	{ "help", 'h', OPT_FLAG, &global.help, NULL, "this help" },
+	{ 0 },
+};
+
+static const struct opt program_options[] = {
+	{ "version", 'V', OPT_FLAG, &global.version, NULL, "the version" },
+	{ 0 },
+};
+
+static void help_options(FILE *to, const char *title, const struct opt *options)
+{
+	if (!options || !options->name)
+		return;
+	fprintf(to, "\n%s\n", title);
+	for (const struct opt *o = options; o->name; o++) {
+		char left[64];
+
+		snprintf(left, sizeof(left), "%c%c%c --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+			 o->letter ? ',' : ' ', o->name, o->value ? " " : "", o->value ? o->value : "");
+		fprintf(to, "  %-30s %s\n", left, o->help);
+	}
+}
+
+void cli_help(FILE *to, const struct command *c)
+{
+	if (c) {
+		fprintf(to, "usage: genstore %s%s%s%s\n\n%s\n", c->name, c->options && c->options->name ? " [OPTION]..." : "",
+			*c->arguments ? " " : "", c->arguments, c->summary);
+		help_options(to, "options:", c->options);
+		help_options(to, "everywhere:", global_options);
+		return;
+	}
+	fputs("usage: genstore [--store FILE] [--json] [-q|-v] COMMAND ...\n\n"
+	      "The cloud of an app generator in one file.\n\ncommands:\n", to);
+	for (const struct command *const *p = commands; *p; p++)
+		if (!(*p)->hidden)
+			fprintf(to, "  %-12s %s\n", (*p)->name, (*p)->summary);
+	help_options(to, "everywhere:", global_options);
+	fputs("\n'genstore help COMMAND' says more; the manual is genstore(1).\n", to);
+}
+
+const struct command *command_find(const char *name)
+{
+	for (const struct command *const *p = commands; *p; p++)
+		if (strcmp((*p)->name, name) == 0)
+			return *p;
+	return NULL;
+}
+
+/* Every option table in force, as getopt_long wants them. */
+struct parser {
+	const struct opt *known[96];
+	struct option longs[97];
+	char letters[2 * 96 + 3];
+	size_t count;
+};
+
+static void parser_add(struct parser *p, const struct opt *options)
+{
+	size_t at = strlen(p->letters);
+
+	for (; options && options->name && p->count < ARRAY_LEN(p->known); options++) {
+		int has_arg = options->kind == OPT_FLAG ? no_argument : required_argument;
+
+		p->known[p->count] = options;
+		p->longs[p->count] = (struct option){ options->name, has_arg, NULL, 256 + (int)p->count };
+		p->count++;
+		if (!options->letter)
+			continue;
+		p->letters[at++] = options->letter;
+		if (has_arg)
+			p->letters[at++] = ':';
+	}
+}
+
+static const struct opt *parser_find(const struct parser *p, int c)
+{
+	if (c >= 256)
+		return p->known[c - 256];
+	for (size_t i = 0; i < p->count; i++)
+		if (p->known[i]->letter == c)
+			return p->known[i];
+	return NULL;
+}
+
+static int set_int(struct cli *cli, const struct opt *o, const char *text)
+{
+	char *end;
+	long long v;
+
+	errno = 0;
+	v = strtoll(text, &end, 10);
+	if (errno || end == text || *end || isspace((unsigned char)*text))
+		return cli_usage(cli, "--%s takes a whole number, not '%s'", o->name, text);
+	*(int64_t *)o->target = v;
+	return 0;
+}
+
+static int set_option(struct cli *cli, const struct opt *o, const char *text)
+{
+	struct opt_list *list = o->target;
+
+	switch (o->kind) {
+	case OPT_FLAG:
+		*(bool *)o->target = true;
+		return 0;
+	case OPT_TEXT:
+		*(const char **)o->target = text;
+		return 0;
+	case OPT_INT:
+		return set_int(cli, o, text);
+	case OPT_LIST:
+		if (list->count == OPT_LIST_MAX)
+			return cli_usage(cli, "--%s can be given at most %d times", o->name, OPT_LIST_MAX);
+		list->items[list->count++] = text;
+		return 0;
+	}
+	return 0;
+}
+
+/* "-:path" and "-@3" begin with the newest revision, not with an option: getopt sees another first byte. */
+static void hide_revisions(int argc, char **argv, char from, char to)
+{
+	for (int i = 1; i < argc; i++)
+		if (argv[i][0] == from && (argv[i][1] == ':' || argv[i][1] == '@'))
+			argv[i][0] = to;
+}
+
+/* Parses argv[1..]; returns 0 with optind at the first argument, or an exit code. */
+static int parse_options(struct cli *cli, struct parser *p, int argc, char **argv)
+{
+	int c, r;
+
+	opterr = 0;
+	optind = 0;
+	while ((c = getopt_long(argc, argv, p->letters, p->longs, NULL)) != -1) {
+		const struct opt *o = c == '?' || c == ':' ? NULL : parser_find(p, c);
+		const char *given = optind > 0 ? argv[optind - 1] : "";
+
+		if (c == ':')
+			return cli_usage(cli, "option '%s' needs a value", given);
+		if (!o && optopt > 0 && optopt < 256)
+			return cli_usage(cli, "no such option: -%c", optopt);
+		if (!o)
+			return cli_usage(cli, "no such option: %s", given);
+		if ((r = set_option(cli, o, optarg)))
+			return r;
+	}
+	return 0;
+}
+
+static int parse(struct cli *cli, struct parser *p, int argc, char **argv)
+{
+	int r;
+
+	hide_revisions(argc, argv, '-', '\1');
+	r = parse_options(cli, p, argc, argv);
+	hide_revisions(argc, argv, '\1', '-');
+	return r;
+}
+
+static int default_store(struct cli *cli)
+{
+	const char *given = getenv("GENSTORE_STORE");
+	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+	int n;
+
+	cli->store_path = global.store ? global.store : given && *given ? given : NULL;
+	if (cli->store_path)
+		return 0;
+	cli->store_is_default = true;
+	if (data && *data == '/')
+		n = asprintf(&cli->owned_path, "%s/genstore/default.genstore", data);
+	else
+		n = asprintf(&cli->owned_path, "%s/.local/share/genstore/default.genstore", home && *home ? home : "/root");
+	if (n < 0)
+		return cli_error(cli, EXIT_FAILED, "no memory");
+	cli->store_path = cli->owned_path;
+	return 0;
+}
+
+static int run_command(struct cli *cli, const struct command *c, int argc, char **argv)
+{
+	struct parser p = { .letters = "+:" };
+	int r;
+
+	/* A leading '+' stops at the first argument, for commands that end in somebody else's command line. */
+	if (!c->rest)
+		memcpy(p.letters, ":", 2);
+	parser_add(&p, c->options);
+	parser_add(&p, global_options);
+	cli->command = c;
+	if ((r = parse(cli, &p, argc, argv)))
+		return r;
+	cli->json = global.json;
+	cli->verbosity = global.quiet ? -1 : global.verbose;
+	if (global.help) {
+		cli_help(stdout, c);
+		return out_flush() ? EXIT_FAILED : EXIT_DONE;
+	}
+	argc -= optind;
+	argv += optind;
+	if (argc < c->min_args)
+		return cli_usage(cli, "'%s' needs %s", c->name, c->arguments);
+	if (c->max_args >= 0 && argc > c->max_args)
+		return cli_usage(cli, "too many arguments: '%s'", argv[c->max_args]);
+	if ((r = default_store(cli)))
+		return r;
+	return c->run(cli, argc, argv);
+}
+
+static int find_and_run(struct cli *cli, int argc, char **argv)
+{
+	struct parser p = { .letters = "+:" };
+	const struct command *c;
+	int r;
+
+	parser_add(&p, global_options);
+	parser_add(&p, program_options);
+	if ((r = parse(cli, &p, argc, argv)))
+		return r;
+	cli->json = global.json;
+	if (global.version) {
+		printf("genstore %s\n", genstore_version());
+		return EXIT_DONE;
+	}
+	if (optind == argc) {
+		cli_help(global.help ? stdout : stderr, NULL);
+		return global.help ? EXIT_DONE : EXIT_USAGE;
+	}
+	c = command_find(argv[optind]);
+	if (!c)
+		return cli_usage(cli, "no such command: '%s'", argv[optind]);
+	return run_command(cli, c, argc - optind, argv + optind);
+}
+
+int cli_main(int argc, char **argv)
+{
+	struct cli cli = { .color = isatty(STDERR_FILENO) && !getenv("NO_COLOR") };
+	int code;
+
+	signal(SIGPIPE, SIG_IGN);
+	code = find_and_run(&cli, argc, argv);
+	if (out_flush() < 0 && code == EXIT_DONE)
+		code = out_failed(&cli);
+	genstore_free(cli.st);
+	free(cli.owned_path);
+	return code;
+}

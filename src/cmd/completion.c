@@ -1,0 +1,59 @@
+/* genstore completion: the script, made from the table of commands, so that it knows what this program knows. */
+#include "src/cmd/cmd.h"
+
+static void print_words(const struct opt *options)
+{
+	for (; options && options->name; options++)
+		printf(" --%s", options->name);
+}
+
+static void print_commands(void)
+{
+	for (const struct command *const *p = commands; *p; p++)
+		if (!(*p)->hidden)
+			printf(" %s", (*p)->name);
+}
+
+static int run(struct cli *cli, int argc UNUSED, char **argv)
+{
+	if (strcmp(argv[0], "bash") != 0)
+		return cli_usage(cli, "there is no completion for '%s', only for bash", argv[0]);
+	fputs("# bash completion for genstore; put this into ~/.bashrc:  . <(genstore completion bash)\n"
+	      "_genstore()\n"
+	      "{\n"
+	      "	local word=${COMP_WORDS[COMP_CWORD]} command= i words\n"
+	      "	for ((i = 1; i < COMP_CWORD; i++)); do\n"
+	      "		case ${COMP_WORDS[i]} in\n"
+	      "		--store | -s) ((i++)) ;;\n"
+	      "		-*) ;;\n"
+	      "		*) command=${COMP_WORDS[i]}; break ;;\n"
+	      "		esac\n"
+	      "	done\n"
+	      "	case $command in\n", stdout);
+	for (const struct command *const *p = commands; *p; p++) {
+		if ((*p)->hidden)
+			continue;
+		printf("	%s) words=\"", (*p)->name);
+		print_words((*p)->options);
+		puts(" --store --json --quiet --verbose --help\" ;;");
+	}
+	fputs("	*) words=\"--store --json --quiet --verbose --help --version", stdout);
+	print_commands();
+	fputs("\" ;;\n"
+	      "	esac\n"
+	      "	[[ $command == help ]] && words=\"", stdout);
+	print_commands();
+	fputs("\"\n"
+	      "	[[ $command == completion ]] && words=bash\n"
+	      "	if [[ -z $command || $command == help || $word == -* ]]; then\n"
+	      "		mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
+	      "	fi\n"
+	      "}\n"
+	      "complete -o bashdefault -o default -F _genstore genstore\n", stdout);
+	return EXIT_DONE;
+}
+
+const struct command command_completion = {
+	.name = "completion", .arguments = "bash", .summary = "prints a script that completes commands in the shell", .run = run,
+	.min_args = 1, .max_args = 1,
+};

@@ -1,0 +1,16 @@
+/* genstore help */
+#include "src/cmd/cmd.h"
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+	const struct command *c = argc ? command_find(argv[0]) : NULL;
+
+	if (argc && !c)
+		return cli_usage(cli, "no such command: '%s'", argv[0]);
+	cli_help(stdout, c);
+	return EXIT_DONE;
+}
+
+const struct command command_help = {
+	.name = "help", .arguments = "[COMMAND]", .summary = "explains a command", .run = run, .max_args = 1,
+};

@@ -1,0 +1,93 @@
+#include "src/cmd/cmd.h"
+#include "src/cmd/out.h"
+
+#if HAVE_FUSE
+#include "fs/mount.h"
+#include "fs/mounts.h"
+
+static struct { bool foreground; struct opt_list options; } o;
+
+static int list_one(void *arg, const struct mount_entry *m)
+{
+	const struct cli *cli = arg;
+
+	if (!m->genstore)
+		return 0;
+	if (cli->json) {
+		AUTO(buf_release) struct buf line = BUF_INIT;
+		struct jw j;
+
+		out_object(&j, &line, "mount");
+		jw_str(&j, "mountpoint", m->target);
+		jw_str(&j, "store", m->source);
+		out_object_end(&j);
+	} else {
+		printf("%s on %s\n", m->source, m->target);
+	}
+	return 0;
+}
+
+static int list_mounts(struct cli *cli)
+{
+	int r = mounts_each(list_one, cli);
+
+	return r ? cli_error(cli, EXIT_FAILED, "cannot read /proc/self/mountinfo: %s", strerror(-r)) : out_flush();
+}
+
+static int parse(struct mount_options *m, struct buf *why)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < o.options.count && !r; i++)
+		r = mount_parse(m, o.options.items[i], why);
+	return r;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+	struct mount_options m = { .store = cli->store_path, .foreground = o.foreground, .uid = -1, .gid = -1 };
+	AUTO(buf_release) struct buf why = BUF_INIT;
+	AUTO(free_ptr) char *made = NULL;
+	int r;
+
+	if (!argc && !o.foreground && !o.options.count)
+		return list_mounts(cli);
+	if (parse(&m, &why))
+		return cli_usage(cli, "%s", buf_str(&why));
+	/* For the words, and the exit code, of a store that is not there or cannot be read. */
+	if ((r = cli_open(cli, GENSTORE_READ_ONLY)))
+		return r;
+	genstore_free(MOVE(cli->st));
+	if (!argc && mount_default(&made, &why))
+		return cli_error(cli, EXIT_FAILED, "%s", buf_str(&why));
+	m.mountpoint = argc ? argv[0] : made;
+	if (o.foreground)
+		cli_note(cli, "serving '%s' at '%s' until it is unmounted, or Ctrl-C", m.store, m.mountpoint);
+	if (mount_run(&m, &why))
+		return cli_error(cli, EXIT_FAILED, "%s", buf_str(&why));
+	if (!o.foreground)
+		cli_note(cli, "'%s' is mounted at '%s'", m.store, m.mountpoint);
+	return EXIT_DONE;
+}
+
+#else
+
+static struct { bool foreground; struct opt_list options; } o;
+
+static int run(struct cli *cli, int argc UNUSED, char **argv UNUSED)
+{
+	return cli_error(cli, EXIT_FAILED,
+			 "cannot mount: this genstore was built without FUSE; use 'genstore get', 'cat' or 'restore' instead");
+}
+
+#endif
+
+static const struct opt options[] = {
+	{ "foreground", 'f', OPT_FLAG, &o.foreground, NULL, "stay in the foreground" },
+	{ "options", 'o', OPT_LIST, &o.options, "OPT,...", "uid=N, gid=N, allow_other, noviews" },
+	{ 0 },
+};
+
+const struct command command_mount = {
+	"mount", "[MOUNTPOINT]", "shows the store as folders and files; alone lists the mounts", options, run, 0, 1, false, false,
+};

@@ -1,0 +1,196 @@
+/* genstore show */
+#include "src/cmd/out.h"
+#include "src/cmd/rev.h"
+#include "store/base/utf8.h"
+#include "store/event.h"
+
+#include <jansson.h>
+
+/* What there is to say beside the row itself. */
+struct facts {
+	struct cost cost;
+	struct iteration last; /* id 0: there is none */
+	int64_t log;
+	json_t *left_out; /* of the last iteration's metadata, or NULL */
+	json_t *metadata;
+};
+
+static void facts_release(struct facts *f)
+{
+	iteration_release(&f->last);
+	json_decref(f->metadata);
+}
+
+static int facts_get(struct genstore *st, const struct revision *rev, struct facts *f)
+{
+	int64_t id = rev->generation.id;
+	int r;
+
+	if ((r = cost_total(st, id, &f->cost)) || (r = log_size(st, id, &f->log)))
+		return r;
+	if (rev->snapshot && (r = iteration_get(st, rev->snapshot, &f->last)))
+		return r;
+	if (f->last.metadata)
+		f->metadata = json_loads(f->last.metadata, 0, NULL);
+	f->left_out = json_object_get(f->metadata, "left_out");
+	return 0;
+}
+
+static int64_t number(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+PRINTF(2, 3)
+static void line(const char *key, const char *fmt, ...)
+{
+	AUTO(buf_release) struct buf text = BUF_INIT, safe = BUF_INIT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vaddf(&text, fmt, ap);
+	va_end(ap);
+	utf8_printable(&safe, buf_str(&text), text.len);
+	printf("%-16s %s\n", key, buf_str(&safe));
+}
+
+static void text(const char *key, const char *value)
+{
+	if (value && *value)
+		line(key, "%s", value);
+}
+
+/* A prompt keeps its lines; the later ones stand below the first. */
+static void paragraph(const char *key, const char *value)
+{
+	for (size_t n; value && *value; value += n + (value[n] == '\n'), key = "") {
+		n = strcspn(value, "\n");
+		line(key, "%.*s", (int)min_i64((int64_t)n, INT32_MAX), value);
+	}
+}
+
+static void print_archive(const struct generation *g)
+{
+	char hex[HEX_SHA256_SIZE], human[HUMAN_SIZE];
+
+	if (!g->metadata_id)
+		return;
+	hex_encode(g->archive_sha256, SHA256_SIZE, hex);
+	line("archive:", "%s (%lld bytes)%s", human_bytes(g->archive_size, human), (long long)g->archive_size,
+	     g->content_id ? ", from outside" : "");
+	text("archive sha256:", hex);
+}
+
+static void print_left_out(const json_t *left_out)
+{
+	AUTO(buf_release) struct buf names = BUF_INIT;
+	const json_t *name;
+	size_t i;
+
+	if (!number(left_out, "ignored") && !number(left_out, "secrets"))
+		return;
+	json_array_foreach(json_object_get(left_out, "names"), i, name)
+		buf_addf(&names, "%s%s", i ? ", " : ": ", json_is_string(name) ? json_string_value(name) : "?");
+	line("left out:", "%lld ignored, %lld secret%s", (long long)number(left_out, "ignored"),
+	     (long long)number(left_out, "secrets"), buf_str(&names));
+}
+
+static void print_tree(const struct facts *f)
+{
+	char human[HUMAN_SIZE];
+
+	if (!f->last.id)
+		return;
+	line("tree:", "%lld files, %s", (long long)f->last.files, human_bytes(f->last.bytes, human));
+	print_left_out(f->left_out);
+	if (number(f->left_out, "changing"))
+		line("changing:", "%lld files changed while they were read", (long long)number(f->left_out, "changing"));
+}
+
+static void print_cost(const struct cost *c)
+{
+	char human[HUMAN_SIZE];
+
+	if (!c->iteration)
+		return;
+	line("tokens:", "%lld in, %lld out", (long long)c->input_tokens, (long long)c->output_tokens);
+	line("cost:", "$%.6f", c->cost_usd);
+	text("duration:", human_ms(c->duration_ms, human));
+}
+
+static void print_text(const struct generation *g, const struct facts *f)
+{
+	char human[HUMAN_SIZE];
+
+	text("request id:", g->request_id);
+	line("app:", "%s/%lld", g->app_name, (long long)g->generation_number);
+	text("app id:", g->app_id);
+	text("user id:", g->user_id);
+	text("uuid:", g->uuid);
+	text("status:", g->status);
+	paragraph("error:", g->error_message);
+	line("type:", "%s, %s", g->generation_type, g->mode);
+	text("parent:", g->parent_request_id);
+	line("iterations:", "%lld of %lld", (long long)g->current_iteration, (long long)g->max_iterations);
+	text("created:", g->created_at);
+	text("completed:", g->completed_at);
+	print_tree(f);
+	print_archive(g);
+	print_cost(&f->cost);
+	text("log:", human_bytes(f->log, human));
+	text("github:", g->github_url);
+	text("commit:", g->github_commit);
+	text("artifacts:", g->artifacts_github_url);
+	text("deployment:", g->deployment_url);
+	text("s3:", g->s3_path);
+	text("session:", g->last_session_id);
+	paragraph("prompt:", g->prompt);
+	if (g->initial_prompt && (!g->prompt || strcmp(g->initial_prompt, g->prompt) != 0))
+		paragraph("initial prompt:", g->initial_prompt);
+}
+
+static void print_object(const struct generation *g, const struct facts *f)
+{
+	AUTO(buf_release) struct buf out = BUF_INIT;
+	AUTO(free_ptr) char *left_out = f->left_out ? json_dumps(f->left_out, JSON_COMPACT) : NULL;
+	struct jw j;
+
+	out_object(&j, &out, "generation");
+	out_generation(&j, g);
+	if (f->last.id) {
+		jw_int(&j, "files", f->last.files);
+		jw_int(&j, "bytes", f->last.bytes);
+	}
+	if (left_out)
+		jw_raw(&j, "left_out", left_out);
+	jw_int(&j, "log_size", f->log);
+	jw_object(&j, "costs");
+	jw_int(&j, "input_tokens", f->cost.input_tokens);
+	jw_int(&j, "output_tokens", f->cost.output_tokens);
+	jw_int(&j, "duration_ms", f->cost.duration_ms);
+	jw_real(&j, "cost_usd", f->cost.cost_usd);
+	jw_end(&j);
+	out_object_end(&j);
+}
+
+static int run(struct cli *cli, int argc UNUSED, char **argv)
+{
+	AUTO(revision_release) struct revision rev = { 0 };
+	AUTO(facts_release) struct facts f = { 0 };
+	int r;
+
+	if ((r = cli_open(cli, GENSTORE_READ_ONLY)) || (r = cli_generation(cli, argv[0], &rev)))
+		return r;
+	if ((r = facts_get(cli->st, &rev, &f)))
+		return cli_fail(cli, r);
+	if (cli->json)
+		print_object(&rev.generation, &f);
+	else
+		print_text(&rev.generation, &f);
+	return EXIT_DONE;
+}
+
+const struct command command_show = {
+	.name = "show", .arguments = "REQ", .summary = "shows one generation in full", .run = run,
+	.min_args = 1, .max_args = 1,
+};

@@ -1,0 +1,379 @@
+#include "src/flow/flow.h"
+#include "src/flow/running.h"
+#include "src/flow/state.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+
+enum {
+	FAREWELL_MS = 10000,                       /* for a generator to say that it is ready to be shut down */
+	GONE_MS = SPAWN_GRACE_MS + 10000,          /* for the keeper to end everything */
+};
+
+void flow_result_release(struct flow_result *r)
+{
+	buf_release(&r->error);
+	left_out_release(&r->left_out);
+	free(r->workspace);
+}
+
+static void flow_release(struct flow *f)
+{
+	stdio_release(&f->stdio);
+	close_fd(&f->signals);
+	generation_release(&f->g);
+	workspace_release(&f->workspace);
+	redact_release(&f->secrets);
+	journal_release(&f->journal);
+	manifest_unref(f->tree);
+	left_out_release(&f->left_out);
+	buf_release(&f->error);
+	free(f->session_id);
+	free(f->github_url);
+	free(f->github_commit);
+	free(f->flyio_url);
+}
+
+/* The environment of lifecycle: what the generator is told, then what passes through, then what was named. */
+static int make_env(struct flow *f, int64_t iteration, struct env *e)
+{
+	char number[24], limit[24];
+	int r = 0;
+
+	snprintf(number, sizeof(number), "%lld", (long long)iteration);
+	snprintf(limit, sizeof(limit), "%lld", (long long)f->g.max_iterations);
+
+	const struct { const char *name, *value; } told[] = {
+		{ "REQUEST_ID", f->g.request_id }, { "APP_NAME", f->g.app_name }, { "PROMPT", f->g.prompt }, { "MODE", f->g.mode },
+		{ "MAX_ITERATIONS", limit }, { "WORKSPACE", f->workspace.path }, { "ITERATION", number },
+	};
+
+	for (size_t i = 0; !r && i < ARRAY_LEN(told); i++)
+		r = env_set(e, told[i].name, told[i].value);
+	if (!r)
+		r = env_pass(e);
+	for (size_t i = 0; !r && i < f->o->env_count; i++) {
+		const char *value = getenv(f->o->env[i]);
+
+		r = value ? env_set(e, f->o->env[i], value) : 0;
+	}
+	return r;
+}
+
+static int send_stdio(struct flow *f, const struct buf *message)
+{
+	return stdio_send(&f->stdio, message);
+}
+
+static int start(struct flow *f, int64_t run)
+{
+	AUTO(env_release) struct env env = { 0 };
+	int r = make_env(f, run, &env);
+	const struct spawn what = { .path = f->o->path, .argv = f->o->argv, .envp = env.list, .dir = f->workspace.app };
+
+	f->ended = f->gone = f->is_wsi = f->started = f->farewell = false;
+	f->send = send_stdio;
+	f->outcome = RUNNING;
+	memset(f->tail, 0, sizeof(f->tail));
+	f->heard_ms = f->iteration_ms = clock_ms();
+	if (!r && (r = stdio_start(&f->stdio, &what)))
+		flow_fail(f, "cannot run '%s': %s", f->o->argv[0], strerror(-r));
+	return r;
+}
+
+static void stopping(struct flow *f, const char *words)
+{
+	f->o->tell(f->o->arg, &(struct flow_news){ .kind = FLOW_STOPPING, .generation = &f->g, .line = words, .n = strlen(words) });
+}
+
+/* Once: pause. SIGINT again: cancel. While it is ending anyway: end it now. */
+static void take_signals(struct flow *f)
+{
+	struct signalfd_siginfo info;
+
+	while (read(f->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (f->outcome == RUNNING || f->outcome == RAN) {
+			/* What ran to its end becomes an iteration first. */
+			f->outcome = f->outcome == RAN ? RAN : PAUSED;
+			f->interrupts = 1;
+			stopping(f, "stopping; once more cancels the generation");
+		} else if (f->outcome != PAUSED || !f->interrupts) {
+			child_end(&f->stdio.child, true);
+		} else if (info.ssi_signo == SIGINT) {
+			f->interrupts++;
+			f->outcome = CANCELLED;
+			child_end(&f->stdio.child, true);
+		}
+	}
+}
+
+static int milliseconds(int64_t until, int most)
+{
+	int64_t left = until < 0 ? -1 : max_i64(0, until - clock_ms());
+
+	if (left < 0 || (most >= 0 && left > most))
+		return most;
+	return (int)min_i64(left, INT32_MAX);
+}
+
+/* Waits for something, at most until then (-1: for ever), and takes it in. */
+static int step(struct flow *f, int64_t until)
+{
+	const struct stdio_hear hear = { hear_line, f };
+	int wait, news, r = journal_tick(&f->journal, &wait);
+
+	if (r)
+		return r;
+	news = stdio_step(&f->stdio, f->signals, milliseconds(until, wait), &hear, &f->status);
+	if (news < 0)
+		return news;
+	f->ended |= (news & STDIO_ENDED) != 0;
+	f->gone |= (news & STDIO_GONE) != 0;
+	if (news & STDIO_SIGNAL)
+		take_signals(f);
+	return 0;
+}
+
+/* What the store or the pipes refuse is the end of the generation, with the store's words where it has some. */
+static void broken(struct flow *f, int r)
+{
+	flow_fail(f, "cannot keep the log: %s", *f->st->errmsg ? f->st->errmsg : strerror(-r));
+}
+
+static void listen_to(struct flow *f)
+{
+	int r;
+
+	while (f->outcome == RUNNING) {
+		int64_t until = f->o->silence_ms ? f->heard_ms + f->o->silence_ms : -1;
+
+		if ((r = step(f, until)))
+			broken(f, r);
+		if (f->outcome != RUNNING)
+			return;
+		if (f->ended)
+			hear_end(f);
+		else if (f->gone)
+			flow_fail(f, "the generator was killed");
+		else if (until >= 0 && clock_ms() >= until && f->heard_ms + f->o->silence_ms == until)
+			flow_fail(f, "the generator said nothing for %lld s", (long long)(f->o->silence_ms / 1000));
+	}
+}
+
+/* Asks a generator that listens to finish, and waits for its word. */
+static int take_leave(struct flow *f)
+{
+	AUTO(buf_release) struct buf order = BUF_INIT;
+	int64_t until = clock_ms() + FAREWELL_MS;
+	int r, interrupts = f->interrupts;
+
+	if (!f->is_wsi || f->ended || f->gone)
+		return 0;
+	wsi_control(&order, "prepare_shutdown", f->interrupts ? "interrupted" : NULL);
+	r = f->send(f, &order);
+	while (!r && !f->ended && !f->gone && !f->farewell && f->interrupts == interrupts && clock_ms() < until)
+		r = step(f, until);
+	return r;
+}
+
+/* Ends the process and all that it started. */
+static void wind_down(struct flow *f)
+{
+	int64_t until;
+	int r = take_leave(f);
+
+	child_end(&f->stdio.child, f->interrupts > 1);
+	until = clock_ms() + GONE_MS;
+	while (!r && !f->gone && clock_ms() < until)
+		r = step(f, until);
+	if (r)
+		broken(f, r);
+	stdio_release(&f->stdio);
+	f->stdio = (struct stdio)STDIO_INIT;
+}
+
+/* A plain command ran: an iteration. True when there is to be another run. */
+static bool run_finished(struct flow *f, int64_t run)
+{
+	struct finished what = { .duration_ms = clock_ms() - f->iteration_ms, .unless_same = run > 1 };
+	bool changed;
+
+	flow_iterate(f, run, &what, &changed);
+	if (f->outcome != RAN)
+		return false;
+	take_signals(f);
+	if (!changed || run >= f->g.max_iterations)
+		f->outcome = COMPLETED;
+	else if (f->interrupts)
+		f->outcome = PAUSED;
+	return f->outcome == RAN;
+}
+
+static void work(struct flow *f)
+{
+	for (int64_t run = 1;; run++) {
+		if (start(f, run))
+			return;
+		listen_to(f);
+		wind_down(f);
+		if (f->outcome != RAN || !run_finished(f, run))
+			return;
+	}
+}
+
+static int make_request(struct flow *f, const char *request_id)
+{
+	const struct generation_request req = {
+		.user_id = f->o->user, .app_name = f->o->app_name, .prompt = f->o->prompt, .mode = f->o->mode, .type = "new",
+		.request_id = request_id, .max_iterations = f->o->max_iterations,
+	};
+	int r;
+
+	TXN t = txn_begin(&f->st->db);
+
+	if ((r = t.error) || (r = generation_create(f->st, &req, &f->g)) ||
+	    (r = generation_set_status(f->st, f->g.id, "generating", NULL)) || (r = running_put(f->st, f->g.request_id)))
+		return r;
+	return txn_commit(&t);
+}
+
+static int add_secrets(struct flow *f)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < f->o->env_count; i++)
+		if (!env_is_passed(f->o->env[i]) && getenv(f->o->env[i]))
+			r = redact_add(&f->secrets, getenv(f->o->env[i]));
+	return r;
+}
+
+/* The workspace first: when there is none, the store stays as it is. */
+static int begin(struct flow *f)
+{
+	char id[ID_REQUEST];
+	int r = add_secrets(f);
+
+	if (r || (r = id_request(&f->st->ids, id)))
+		return store_fail(f->st, r, "cannot begin: %s", strerror(-r));
+	if ((r = workspace_make(id, &f->workspace)))
+		return store_fail(f->st, r, "cannot make a workspace: %s; GENSTORE_WORKSPACES says where", strerror(-r));
+	if ((r = make_request(f, id))) {
+		remove_tree(f->workspace.path);
+		return r;
+	}
+	f->journal = (struct journal){ .st = f->st, .generation = f->g.id };
+	f->began_ms = clock_ms();
+	f->st->errmsg[0] = '\0';
+	return 0;
+}
+
+static const char *status_of(enum outcome outcome)
+{
+	static const char *const names[] = {
+		[COMPLETED] = "completed", [FAILED] = "failed", [PAUSED] = "paused", [CANCELLED] = "cancelled",
+	};
+
+	return names[outcome];
+}
+
+static int write_end(struct flow *f)
+{
+	const struct completion c = {
+		.status = status_of(f->outcome), .error_message = f->outcome == FAILED ? buf_str(&f->error) : NULL,
+		.github_url = f->github_url, .github_commit = f->github_commit, .flyio_url = f->flyio_url, .session_id = f->session_id,
+	};
+	int r;
+
+	if (f->outcome == PAUSED)
+		r = generation_set_status(f->st, f->g.id, c.status, NULL);
+	else
+		r = generation_finish(f->st, f->g.id, &c);
+	return r ? r : running_drop(f->st, f->g.request_id);
+}
+
+/* After a commit that failed nothing more is written with that connection: another one says how it ended, if it can. */
+static int write_end_anew(struct flow *f)
+{
+	AUTO(free_ptr) char *path = strdup(f->st->path);
+	int r = path ? genstore_open(f->st, path, 0) : -ENOMEM;
+
+	return r ? r : write_end(f);
+}
+
+/* Words for the log, the log itself, the end. */
+static int end(struct flow *f)
+{
+	int r = 0;
+
+	f->st->errmsg[0] = '\0';
+	if (f->outcome == FAILED)
+		r = flow_log(f, "error", "failed: %s", buf_str(&f->error));
+	else if (f->outcome != COMPLETED)
+		r = flow_log(f, "warn", "%s", status_of(f->outcome));
+	if (!r)
+		r = journal_flush(&f->journal);
+	/* A log that cannot be kept must not keep the end from being written. */
+	if (r)
+		broken(f, r);
+	r = write_end(f);
+	if (!r)
+		return 0;
+	if (f->outcome != FAILED)
+		flow_fail(f, "cannot write the end: %s", *f->st->errmsg ? f->st->errmsg : strerror(-r));
+	r = write_end_anew(f);
+	return r ? store_fail(f->st, r, "%s; genstore pauses this generation at its next start", buf_str(&f->error)) : 0;
+}
+
+static void fill_result(struct flow *f, struct flow_result *ret)
+{
+	snprintf(ret->status, sizeof(ret->status), "%s", status_of(f->outcome));
+	ret->interrupted = f->interrupts > 0;
+	ret->error = f->error;
+	f->error = (struct buf)BUF_INIT;
+	ret->iterations = f->iteration;
+	ret->files = f->tree ? f->tree->files : 0;
+	ret->bytes = f->tree ? f->tree->bytes : 0;
+	ret->duration_ms = clock_ms() - f->began_ms;
+	ret->left_out = f->left_out;
+	f->left_out = (struct left_out){ 0 };
+	if (cost_total(f->st, f->g.id, &ret->cost))
+		ret->cost = (struct cost){ 0 };
+	if (f->outcome != COMPLETED || remove_tree(f->workspace.path))
+		ret->workspace = MOVE(f->workspace.path);
+}
+
+static int run(struct flow *f, struct flow_result *ret)
+{
+	int r;
+
+	f->o->tell(f->o->arg, &(struct flow_news){ .kind = FLOW_BEGUN, .generation = &f->g });
+	work(f);
+	if ((r = end(f)))
+		return r;
+	fill_result(f, ret);
+	return 0;
+}
+
+int flow_run(struct genstore *st, const struct flow_options *o, struct flow_result *ret_result)
+{
+	AUTO(flow_release) struct flow f = { .st = st, .o = o, .signals = -1, .stdio = STDIO_INIT };
+	struct flow_result result = { 0 };
+	sigset_t ours, before;
+	int r;
+
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGINT);
+	sigaddset(&ours, SIGTERM);
+	sigaddset(&ours, SIGHUP);
+	f.signals = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (f.signals < 0)
+		return store_fail(st, -errno, "cannot listen to signals: %s", strerror(errno));
+	sigprocmask(SIG_BLOCK, &ours, &before);
+	if (!(r = begin(&f)))
+		r = run(&f, &result);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (r)
+		return r;
+	*ret_result = result;
+	return 0;
+}

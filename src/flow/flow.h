@@ -1,0 +1,70 @@
+/*
+ * One generation, from request to sealed archive: the state machine between a stream of messages and the store.
+ *
+ * What is said on the wire and what a plain command does take the same path: hear.c turns both into events, iterations and an
+ * outcome. Nothing here waits for a process while it holds a transaction.
+ */
+#ifndef GENSTORE_FLOW_FLOW_H
+#define GENSTORE_FLOW_FLOW_H
+
+#include "store/event.h"
+#include "store/generation.h"
+#include "store/snapshot.h"
+
+enum {
+	FLOW_ITERATIONS_MAX = 1000,
+	FLOW_PROMPT_MAX = 131000, /* bytes: "PROMPT=..." is one string of the environment, at most 128 KiB (execve(2)) */
+	FLOW_SILENCE_MS = 30 * 60 * 1000,
+};
+#define FLOW_BYTES_MAX ((int64_t)10 << 30)
+
+/* What happens, told while it does. Text is borrowed for the call. */
+struct flow_news {
+	enum { FLOW_BEGUN, FLOW_LINE, FLOW_PROGRESS, FLOW_ITERATION, FLOW_STOPPING } kind;
+	const struct generation *generation;
+	const char *type, *level, *line; /* FLOW_LINE; line for FLOW_PROGRESS and FLOW_STOPPING too */
+	size_t n;                        /* bytes of line */
+	double percentage;               /* FLOW_PROGRESS: negative when not known */
+	int64_t iteration, of;           /* 0 when not known */
+	int64_t added, modified, removed, files, bytes, duration_ms; /* FLOW_ITERATION */
+	double cost_usd;
+};
+
+struct flow_options {
+	const char *user, *app_name, *prompt, *mode; /* user NULL: the local one */
+	int64_t max_iterations;
+	const char *path;     /* of the executable */
+	char *const *argv;
+	const char *const *env; /* names of variables to pass; all of them are set */
+	size_t env_count;
+	int64_t silence_ms;   /* without a word from the generator: it fails. 0: no limit */
+	int64_t max_bytes;    /* of the tree. 0: no limit */
+	void (*tell)(void *arg, const struct flow_news *news);
+	void *arg;
+};
+
+struct flow_result {
+	char status[12];        /* as in generation_requests */
+	bool interrupted;       /* by a signal */
+	struct buf error;       /* why it failed */
+	char *workspace;        /* where it is kept, or NULL */
+	int64_t iterations, files, bytes, duration_ms;
+	struct left_out left_out; /* of the last snapshot */
+	struct cost cost;
+};
+void flow_result_release(struct flow_result *r);
+
+/*
+ * Runs it. 0 when the store knows how it ended, whatever way that is; negative with the store's words when it could not be begun
+ * (the store is as it was), or when its end could not be written: then the next start finds it and pauses it.
+ * SIGINT, SIGTERM and SIGHUP once pause it; SIGINT again cancels it.
+ */
+int flow_run(struct genstore *st, const struct flow_options *o, struct flow_result *ret_result);
+
+/*
+ * Finds generations whose genstore is gone (killed, or the machine went down) and pauses them. One query when there are none.
+ * For each found: told(arg, request id). Commands that write call it after opening.
+ */
+int flow_adopt_orphans(struct genstore *st, void (*told)(void *arg, const char *request_id), void *arg);
+
+#endif

@@ -1,0 +1,308 @@
+/* What a generator says, and what follows from it: one function for each message that does more than be logged. */
+#include "src/flow/state.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/wait.h>
+
+bool flow_listens(const struct flow *f)
+{
+	return f->outcome == RUNNING || (f->outcome == PAUSED && f->interrupts);
+}
+
+int flow_keep(char **text, const char *value)
+{
+	char *copy;
+
+	if (!value || !*value)
+		return 0;
+	copy = strdup(value);
+	if (!copy)
+		return -ENOMEM;
+	free(*text);
+	*text = copy;
+	return 0;
+}
+
+void flow_fail(struct flow *f, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (f->outcome == FAILED)
+		return;
+	f->outcome = FAILED;
+	va_start(ap, fmt);
+	buf_vaddf(&f->error, fmt, ap);
+	va_end(ap);
+}
+
+static int add_event(struct flow *f, const char *type, const char *level, const char *line, size_t n, const struct buf *data)
+{
+	struct flow_news news = { .kind = FLOW_LINE, .generation = &f->g, .type = type, .level = level, .line = line, .n = n };
+
+	f->o->tell(f->o->arg, &news);
+	return journal_add(&f->journal, type, level, line, n, data);
+}
+
+int flow_log(struct flow *f, const char *level, const char *fmt, ...)
+{
+	AUTO(buf_release) struct buf line = BUF_INIT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vaddf(&line, fmt, ap);
+	va_end(ap);
+	return add_event(f, "log", level, buf_str(&line), line.len, NULL);
+}
+
+static int say(struct flow *f, const struct buf *message)
+{
+	return f->send ? f->send(f, message) : 0;
+}
+
+static int on_ready(struct flow *f, const struct wsi_message *m UNUSED)
+{
+	AUTO(buf_release) struct buf order = BUF_INIT;
+	const struct wsi_start start = {
+		.prompt = f->g.prompt, .mode = f->g.mode, .app_name = f->g.app_name, .user_id = f->g.user_id, .app_id = f->g.app_id,
+		.max_iterations = f->g.max_iterations,
+	};
+
+	f->is_wsi = true;
+	if (f->started)
+		return 0;
+	f->started = true;
+	wsi_start_generation(&order, &start);
+	return say(f, &order);
+}
+
+static int on_conversation(struct flow *f, const struct wsi_message *m)
+{
+	f->tokens_in += max_i64(0, wsi_int(m, "input_tokens", 0));
+	f->tokens_out += max_i64(0, wsi_int(m, "output_tokens", 0));
+	f->spent += wsi_real(m, "cost_usd", 0) > 0 ? wsi_real(m, "cost_usd", 0) : 0;
+	return 0;
+}
+
+static int on_progress(struct flow *f, const struct wsi_message *m)
+{
+	const char *step = wsi_text(m, "step"), *stage = wsi_text(m, "stage");
+	const char *line = step && *step ? step : stage ? stage : "";
+	struct flow_news news = {
+		.kind = FLOW_PROGRESS, .generation = &f->g, .line = line, .n = strlen(line),
+		.percentage = wsi_real(m, "percentage", -1), .iteration = wsi_int(m, "iteration", 0),
+		.of = wsi_int(m, "total_iterations", 0),
+	};
+
+	f->o->tell(f->o->arg, &news);
+	return 0;
+}
+
+/* An autonomous generation asks nobody: go on while there are iterations left. */
+static int on_decision(struct flow *f, const struct wsi_message *m)
+{
+	AUTO(buf_release) struct buf answer = BUF_INIT;
+	const char *choice = f->iteration < f->g.max_iterations ? "yes" : "done";
+	int r = flow_log(f, "info", "answered '%s': nobody is asked in mode %s", choice, f->g.mode);
+
+	if (r)
+		return r;
+	wsi_decision_response(&answer, wsi_text(m, "id"), choice);
+	return say(f, &answer);
+}
+
+static int on_session(struct flow *f, const struct wsi_message *m)
+{
+	return flow_keep(&f->session_id, wsi_text(m, "session_id"));
+}
+
+/* Its number is the claimed one only when that is the next. */
+static int next_number(struct flow *f, int64_t claimed, int64_t *ret_number)
+{
+	*ret_number = f->iteration + 1;
+	if (claimed == *ret_number)
+		return 0;
+	return flow_log(f, "warn", "the generator calls this iteration %lld; it is kept as %lld", (long long)claimed,
+			(long long)*ret_number);
+}
+
+static int stop_at_limit(struct flow *f)
+{
+	AUTO(buf_release) struct buf order = BUF_INIT;
+	int r;
+
+	if (f->iteration >= FLOW_ITERATIONS_MAX)
+		flow_fail(f, "the generator did not stop after %d iterations", FLOW_ITERATIONS_MAX);
+	if (f->iteration <= f->g.max_iterations || f->warned_limit)
+		return 0;
+	f->warned_limit = true;
+	r = flow_log(f, "warn", "the generator goes on after its %lld iterations: told to stop", (long long)f->g.max_iterations);
+	wsi_control(&order, "stop_request", "max_iterations");
+	return r ? r : say(f, &order);
+}
+
+/* Counts of tokens are in the stats of some generators, in the conversation of others. */
+static int64_t tokens_of(const json_t *stats, const char *name, int64_t heard)
+{
+	const json_t *v = json_object_get(stats, name);
+
+	return json_is_integer(v) && json_integer_value(v) >= 0 ? json_integer_value(v) : heard;
+}
+
+static int on_iteration(struct flow *f, const struct wsi_message *m)
+{
+	json_t *stats = wsi_tree(m, "stats");
+	int64_t number, measured = clock_ms() - f->iteration_ms;
+	struct finished what = {
+		.duration_ms = max_i64(0, wsi_int(m, "duration", measured)),
+		.tokens_in = tokens_of(stats, "input_tokens", f->tokens_in),
+		.tokens_out = tokens_of(stats, "output_tokens", f->tokens_out),
+		.cost_usd = wsi_real(m, "iteration_cost", f->spent),
+		.stats = stats,
+	};
+	bool changed;
+	int r;
+
+	if ((r = on_session(f, m)) || (r = next_number(f, wsi_int(m, "iteration", 0), &number)))
+		return r;
+	flow_iterate(f, number, &what, &changed);
+	return f->outcome == FAILED ? 0 : stop_at_limit(f);
+}
+
+static int on_complete(struct flow *f, const struct wsi_message *m)
+{
+	const char *reason = wsi_text(m, "completion_reason");
+	double rest = wsi_real(m, "total_cost", 0) - f->spent_all;
+	struct finished last = {
+		.duration_ms = clock_ms() - f->iteration_ms, .tokens_in = f->tokens_in, .tokens_out = f->tokens_out,
+		.cost_usd = f->spent > 0 || rest < 0 ? f->spent : rest, .unless_same = f->iteration > 0,
+	};
+	bool changed;
+	int r;
+
+	if ((r = on_session(f, m)) || (r = flow_keep(&f->github_url, wsi_text(m, "github_url"))) ||
+	    (r = flow_keep(&f->github_commit, wsi_text(m, "github_commit"))) ||
+	    (r = flow_keep(&f->flyio_url, wsi_text(m, "flyio_url"))))
+		return r;
+	if (strcmp(reason, "error") == 0) {
+		flow_fail(f, "the generator gave up (completion_reason 'error')");
+		return 0;
+	}
+	f->outcome = strcmp(reason, "user_cancelled") == 0 ? CANCELLED : COMPLETED;
+	if (f->outcome == COMPLETED)
+		flow_iterate(f, f->iteration + 1, &last, &changed);
+	return 0;
+}
+
+static int on_interrupted(struct flow *f, const struct wsi_message *m)
+{
+	f->outcome = PAUSED;
+	return on_session(f, m);
+}
+
+static int on_error(struct flow *f, const struct wsi_message *m)
+{
+	if (wsi_bool(m, "fatal", true) && f->outcome == RUNNING)
+		flow_fail(f, "%s", wsi_text(m, "message"));
+	return 0;
+}
+
+/* Those that do something; all are logged. */
+static int (*const handlers[WSI_KINDS])(struct flow *f, const struct wsi_message *m) = {
+	[WSI_READY] = on_ready,
+	[WSI_CONVERSATION_LOG] = on_conversation,
+	[WSI_PROGRESS] = on_progress,
+	[WSI_DECISION_PROMPT] = on_decision,
+	[WSI_DECISION_FOLLOW_UP] = on_decision,
+	[WSI_SESSION_LOADED] = on_session,
+	[WSI_SESSION_SAVED] = on_session,
+	[WSI_ITERATION_COMPLETE] = on_iteration,
+	[WSI_ALL_WORK_COMPLETE] = on_complete,
+	[WSI_TASK_INTERRUPTED] = on_interrupted,
+	[WSI_ERROR] = on_error,
+};
+
+static const char *level_of(const struct wsi_message *m)
+{
+	return m->kind == WSI_ERROR && !wsi_bool(m, "fatal", true) ? "warn" : wsi_level(m);
+}
+
+int hear_message(struct flow *f, struct wsi_message *m)
+{
+	AUTO(buf_release) struct buf line = BUF_INIT, data = BUF_INIT;
+	int r;
+
+	if ((r = redact_json(&f->secrets, m->json)))
+		return r;
+	m->type = json_string_value(json_object_get(m->json, "type"));
+	if (!m->type)
+		return 0;
+	if ((r = wsi_line(m, &line)) || (r = wsi_data(m, JOURNAL_DATA_MAX, &data)) ||
+	    (r = add_event(f, m->type, level_of(m), buf_str(&line), line.len, &data)))
+		return r;
+	f->farewell |= m->kind == WSI_SHUTDOWN_READY || m->kind == WSI_SHUTDOWN_FAILED;
+	return handlers[m->kind] && flow_listens(f) ? handlers[m->kind](f, m) : 0;
+}
+
+static void keep_tail(struct flow *f, const char *text, size_t n)
+{
+	if (strspn(text, " \t") == n)
+		return;
+	snprintf(f->tail[f->tail_next], TAIL_LINE_MAX + 1, "%.*s", (int)min_i64((int64_t)n, TAIL_LINE_MAX), text);
+	f->tail_next = (f->tail_next + 1) % TAIL_LINES;
+}
+
+/* Until it has said ready, a process is a plain command, and what looks like a message is a line of its output. */
+static bool is_for_us(const struct flow *f, const struct wsi_message *m)
+{
+	return f->is_wsi || m->kind == WSI_READY;
+}
+
+int hear_line(void *flow, bool is_err, char *text, size_t n)
+{
+	AUTO(wsi_release) struct wsi_message m = { 0 };
+	AUTO(buf_release) struct buf why = BUF_INIT;
+	struct flow *f = flow;
+	int r = is_err ? 0 : wsi_parse(text, n, &m, &why);
+
+	f->heard_ms = clock_ms();
+	if (r == 1 && is_for_us(f, &m))
+		return hear_message(f, &m);
+	if (r == -EBADMSG && f->is_wsi)
+		return flow_log(f, "warn", "ignored: %s", buf_str(&why));
+	if (r == -ENOMEM)
+		return r;
+	n = redact_text(&f->secrets, text, n);
+	keep_tail(f, text, n);
+	return add_event(f, "log", is_err ? "warn" : "info", text, n, NULL);
+}
+
+static void add_tail(struct flow *f)
+{
+	bool first = true;
+
+	for (int i = 0; i < TAIL_LINES; i++) {
+		const char *line = f->tail[(f->tail_next + i) % TAIL_LINES];
+
+		if (!*line)
+			continue;
+		buf_addf(&f->error, "%s%s", first ? ": " : "\n", line);
+		first = false;
+	}
+}
+
+void hear_end(struct flow *f)
+{
+	const char *whose = f->is_wsi ? "the generator" : "the command";
+	const char *early = f->is_wsi ? " before its work was complete" : "";
+
+	if (!f->is_wsi && WIFEXITED(f->status) && WEXITSTATUS(f->status) == 0) {
+		f->outcome = RAN;
+		return;
+	}
+	if (WIFSIGNALED(f->status))
+		flow_fail(f, "%s was ended by signal %d (%s)%s", whose, WTERMSIG(f->status), strsignal(WTERMSIG(f->status)), early);
+	else
+		flow_fail(f, "%s ended with exit code %d%s", whose, WEXITSTATUS(f->status), early);
+	add_tail(f);
+}

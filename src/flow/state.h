@@ -1,0 +1,79 @@
+/* One generation in hand, as the files of this folder share it. */
+#ifndef GENSTORE_FLOW_STATE_H
+#define GENSTORE_FLOW_STATE_H
+
+#include "src/flow/env.h"
+#include "src/flow/flow.h"
+#include "src/flow/journal.h"
+#include "src/flow/redact.h"
+#include "src/flow/stdio.h"
+#include "src/flow/workspace.h"
+#include "src/wsi/message.h"
+
+enum { TAIL_LINES = 5, TAIL_LINE_MAX = 500 };
+
+enum outcome {
+	RUNNING,
+	RAN,       /* a plain command exited with 0: one iteration */
+	COMPLETED,
+	FAILED,
+	PAUSED,
+	CANCELLED,
+};
+
+struct flow {
+	struct genstore *st;
+	const struct flow_options *o;
+	struct generation g;
+	struct workspace workspace;
+	struct redact secrets;
+	struct journal journal;
+
+	/* The process, and who speaks for it. */
+	struct stdio stdio;
+	int signals;
+	bool ended, gone; /* the generator; all that it started */
+	int status;       /* how it ended */
+	bool is_wsi, started, farewell; /* it said ready; has its orders; is ready to be shut down */
+	int (*send)(struct flow *f, const struct buf *message);
+
+	/* Where the generation stands. */
+	enum outcome outcome;
+	struct buf error;
+	int interrupts;
+	int64_t began_ms, heard_ms, iteration_ms; /* start, last word, end of the last iteration */
+	int64_t iteration; /* the last one that is finished */
+	struct manifest *tree; /* its tree */
+	struct left_out left_out;
+	bool warned_limit;
+	int64_t tokens_in, tokens_out; /* of conversations since the last iteration */
+	double spent, spent_all;
+	char *session_id, *github_url, *github_commit, *flyio_url;
+	char tail[TAIL_LINES][TAIL_LINE_MAX + 1];
+	int tail_next;
+};
+
+/* hear.c: what comes in. A line of output, which may be a message; a message of any transport; the end of the process. */
+int hear_line(void *flow, bool is_err, char *text, size_t n);
+int hear_message(struct flow *f, struct wsi_message *m);
+void hear_end(struct flow *f);
+/* Still interested in more than the log? */
+bool flow_listens(const struct flow *f);
+/* A line of this program's own into the log, and to whoever watches. */
+int flow_log(struct flow *f, const char *level, const char *fmt, ...) PRINTF(3, 4);
+/* The first failure counts. */
+void flow_fail(struct flow *f, const char *fmt, ...) PRINTF(2, 3);
+/* Replaces a text. */
+int flow_keep(char **text, const char *value);
+
+/* iterate.c: the tree as an iteration. */
+struct finished {
+	int64_t duration_ms, tokens_in, tokens_out;
+	double cost_usd;
+	const json_t *stats; /* as the generator gave them, or NULL */
+	bool unless_same;    /* none when the tree is that of the last iteration */
+};
+/* Failures become the outcome. *ret_changed: whether the tree was another one than before. */
+void flow_iterate(struct flow *f, int64_t number, const struct finished *what, bool *ret_changed);
+
+#endif

@@ -1,0 +1,30 @@
+/* Mounting a store: options, checks, and the process that serves it. */
+#ifndef GENSTORE_FS_MOUNT_H
+#define GENSTORE_FS_MOUNT_H
+
+#include "store/base/buf.h"
+
+struct mount_options {
+	const char *store;      /* an existing file */
+	const char *mountpoint; /* an existing directory; NULL: mount_default() makes one */
+	bool foreground, allow_other, noviews;
+	int64_t uid, gid;       /* -1: the caller's */
+};
+
+/* "ro,uid=1000,noviews" and so on, added to o. -EINVAL; why names the part that is not understood. */
+int mount_parse(struct mount_options *o, const char *text, struct buf *why);
+
+/* $XDG_RUNTIME_DIR/genstore, else ~/.local/share/genstore/mnt, made where it is missing. malloc'd. */
+int mount_default(char **ret_path, struct buf *why);
+
+/*
+ * Mounts. In the background this returns when the mount is there; in the foreground when it has ended: by umount, or SIGTERM, SIGINT, SIGHUP.
+ * A dead mount on the same place is taken away first. On failure why has one line.
+ * -ENOENT etc. of the store, -EBUSY already mounted there, -EINVAL a mountpoint that cannot be one, -ENOTSUP no FUSE on this machine.
+ */
+int mount_run(const struct mount_options *o, struct buf *why);
+
+/* What to do on a machine without FUSE, behind a ';'. */
+#define MOUNT_INSTEAD "use 'genstore get', 'cat' or 'restore' instead"
+
+#endif

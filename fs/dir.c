@@ -1,6 +1,7 @@
 /* Listings: what follows an offset, by one keyed query a batch. */
 #include "fs/intern.h"
 #include "fs/node.h"
+#include "fs/roll.h"
 
 /* Offsets 1 and 2 are behind "." and ".."; those of the entries begin above. */
 enum { BEHIND_DOT = 1, BEHIND_DOTDOT = 2 };
@@ -63,17 +64,24 @@ static int list_names(struct listing *l)
 	return r;
 }
 
+static int give_generation(void *arg, int64_t id, const char *name)
+{
+	struct attr a = brief(node_ino(NODE_GENERATION, id, 0), S_IFDIR);
+
+	return give(arg, name, &a, id);
+}
+
 static int list_generations(struct listing *l)
 {
+	if (l->v->roll)
+		return roll_each(l->v->roll, l->after, give_generation, l);
+
 	STMT q = db_stmt(&l->st->db, "SELECT id, request_id FROM generation_requests WHERE id > ? ORDER BY id");
 	int r;
 
 	bind_i64(&q, l->after);
 	while ((r = stmt_step(&q)) > 0) {
-		int64_t id = col_i64(&q, 0);
-		struct attr a = brief(node_ino(NODE_GENERATION, id, 0), S_IFDIR);
-
-		if ((r = give(l, col_text(&q, 1), &a, id)))
+		if ((r = give_generation(l, col_i64(&q, 0), col_text(&q, 1))))
 			return r;
 	}
 	return r;
@@ -251,6 +259,25 @@ static int (*lister(const struct listing *l))(struct listing *l)
 	}
 }
 
+/* Of ".." only, which nobody follows by its number: the kernel knows the way up. So the dear ones are not looked for. */
+static uint64_t parent_of(const struct listing *l)
+{
+	switch (l->n.kind) {
+	case NODE_FIXED:
+		return node_ino(NODE_FIXED, 0, FIXED_ROOT);
+	case NODE_GENERATION:
+		return node_ino(NODE_FIXED, 0, FIXED_GENERATIONS);
+	case NODE_ITERATIONS:
+		return node_ino(NODE_GENERATION, l->n.id, 0);
+	case NODE_USER_DIR:
+		return node_ino(NODE_FIXED, 0, FIXED_APPS);
+	case NODE_APP:
+		return l->n.entry == NODE_TOP ? node_ino(NODE_GENERATION, l->n.id, 0) : l->ino;
+	default:
+		return l->ino;
+	}
+}
+
 int dir_read(struct view *v, struct genstore *st, uint64_t ino, int64_t offset, bool plus, dir_emit emit, void *arg)
 {
 	struct listing l = { .v = v, .st = st, .ino = ino, .plus = plus, .emit = emit, .arg = arg };
@@ -265,6 +292,7 @@ int dir_read(struct view *v, struct genstore *st, uint64_t ino, int64_t offset, 
 	l.after = max_i64(offset - BEHIND_DOTDOT, 0);
 	if (offset < BEHIND_DOT && (r = emit(arg, ".", &self, BEHIND_DOT)))
 		return r < 0 ? r : 0;
+	self.ino = parent_of(&l);
 	if (offset < BEHIND_DOTDOT && (r = emit(arg, "..", &self, BEHIND_DOTDOT)))
 		return r < 0 ? r : 0;
 	r = list(&l);

@@ -3,7 +3,7 @@
 #include "fs/status.h"
 #include "store/event.h"
 
-enum { LARGE_READ = 64 << 10 };
+enum { SMALL_READ = 16 << 10 };
 
 static int tree_object(struct view *v, struct genstore *st, const struct node *n, const struct head *h, struct object **ret_o)
 {
@@ -35,11 +35,30 @@ static ssize_t status_read(struct genstore *st, int64_t offset, size_t n, void *
 	return (ssize_t)n;
 }
 
+static int object_at(struct view *v, struct genstore *st, const struct node *n, struct object **ret_o)
+{
+	struct head h;
+	int r = node_head(v, st, n, &h);
+
+	if (r)
+		return r == -ENODATA ? -EISDIR : r;
+	switch (n->kind) {
+	case NODE_ARCHIVE:
+		return h.sealed ? view_archive(v, st, &h, ret_o) : -ENOENT;
+	case NODE_METADATA:
+		return h.sealed ? view_content(v, st, h.metadata, ret_o) : -ENOENT;
+	case NODE_APP:
+	case NODE_ITERATION:
+		return tree_object(v, st, n, &h, ret_o);
+	default:
+		return -EISDIR;
+	}
+}
+
 ssize_t file_read(struct view *v, struct genstore *st, uint64_t ino, int64_t offset, size_t n, void *out)
 {
 	AUTO(object_unrefp) struct object *o = NULL;
 	struct node node;
-	struct head h;
 	int r;
 
 	if ((r = node_of(ino, &node)))
@@ -48,30 +67,14 @@ ssize_t file_read(struct view *v, struct genstore *st, uint64_t ino, int64_t off
 		return log_read(st, node.id, offset, n, out);
 	if (node.kind == NODE_FIXED && node.entry == FIXED_STATUS)
 		return status_read(st, offset, n, out);
-	if ((r = node_head(v, st, &node, &h)))
-		return r == -ENODATA ? -EISDIR : r;
-	switch (node.kind) {
-	case NODE_ARCHIVE:
-		r = h.sealed ? view_archive(v, st, &h, &o) : -ENOENT;
-		break;
-	case NODE_METADATA:
-		r = h.sealed ? view_content(v, st, h.metadata, &o) : -ENOENT;
-		break;
-	case NODE_APP:
-	case NODE_ITERATION:
-		r = tree_object(v, st, &node, &h, &o);
-		break;
-	default:
-		r = -EISDIR;
-	}
-	if (r)
-		return r;
-	/* What reads many pieces locks the store once. */
+	/* A piece of an archive is one look-up; everything else takes several, which lock the store once in a transaction. */
 	TXN t = { .depth = 0 };
 
-	if (n > LARGE_READ)
+	if (node.kind != NODE_ARCHIVE || n > SMALL_READ)
 		t = txn_begin_read(&st->db);
-	return t.error ? t.error : object_read(st, o, offset, n, out);
+	if ((r = t.error) || (r = object_at(v, st, &node, &o)))
+		return r;
+	return object_read(st, o, offset, n, out);
 }
 
 static int value_of(struct stmt *q, const char *what, char ret_value[XATTR_VALUE_MAX])

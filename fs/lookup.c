@@ -44,16 +44,9 @@ static int by_name(struct view *v, struct genstore *st, const struct node *dir, 
 static int in_generations(struct view *v, struct genstore *st, const char *name, struct attr *ret_a)
 {
 	int64_t id;
-	{
-		STMT q = db_stmt(&st->db, "SELECT id FROM generation_requests WHERE request_id = ?");
-		int r;
+	int r = generation_id(st, name, &id);
 
-		bind_text(&q, name);
-		if ((r = stmt_step(&q)) <= 0)
-			return r < 0 ? r : -ENOENT;
-		id = col_i64(&q, 0);
-	}
-	return node_attr(v, st, node_ino(NODE_GENERATION, id, 0), ret_a);
+	return r ? r : node_attr(v, st, node_ino(NODE_GENERATION, id, 0), ret_a);
 }
 
 /* 1 for "1", -1 for what is no number as the mount writes it ("01", "+1"). */
@@ -70,20 +63,11 @@ static int64_t number_of(const char *name)
 
 static int in_iterations(struct view *v, struct genstore *st, int64_t generation, const char *name, struct attr *ret_a)
 {
-	int64_t number = number_of(name), id;
-	{
-		STMT q = db_stmt(&st->db, "SELECT max(id) FROM iteration_snapshots WHERE generation_request_id = ?"
-					  " AND iteration_number = ?");
-		int r;
+	AUTO(iteration_release) struct iteration it = { 0 };
+	int64_t number = number_of(name);
+	int r = number > 0 ? iteration_find(st, generation, number, &it) : -ENOENT;
 
-		bind_i64(&q, generation);
-		bind_i64(&q, number);
-		if ((r = stmt_step(&q)) < 0)
-			return r;
-		if (!r || !(id = col_i64(&q, 0)))
-			return -ENOENT;
-	}
-	return node_attr(v, st, node_ino(NODE_ITERATION, id, NODE_TOP), ret_a);
+	return r ? r : node_attr(v, st, node_ino(NODE_ITERATION, it.id, NODE_TOP), ret_a);
 }
 
 static int in_tree(struct view *v, struct genstore *st, const struct node *n, const char *name, struct attr *ret_a)

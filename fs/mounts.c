@@ -1,7 +1,6 @@
 #include "fs/mounts.h"
 
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <spawn.h>
 #include <sys/mount.h>
@@ -98,8 +97,9 @@ int mounts_find(const char *target, char ret_device[32])
 
 int mounts_resolve(const char *path, char **ret_path)
 {
-	AUTO(free_ptr) char *a = NULL, *b = NULL, *parent = NULL;
-	char *whole = realpath(path, NULL), *base;
+	AUTO(free_ptr) char *copy = NULL, *parent = NULL;
+	char *whole = realpath(path, NULL), *slash;
+	size_t n;
 
 	if (whole) {
 		*ret_path = whole;
@@ -108,12 +108,16 @@ int mounts_resolve(const char *path, char **ret_path)
 	if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG)
 		return -errno;
 	/* A dead mount stands at the end: what is before it can be resolved. */
-	if (!(a = strdup(path)) || !(b = strdup(path)))
+	if (!(copy = malloc(strlen(path) + sizeof("./"))))
 		return -ENOMEM;
-	if (!(parent = realpath(dirname(a), NULL)))
+	sprintf(copy, "%s%s", *path == '/' ? "" : "./", path);
+	for (n = strlen(copy); n > 1 && copy[n - 1] == '/'; n--)
+		copy[n - 1] = '\0';
+	slash = strrchr(copy, '/');
+	*slash = '\0';
+	if (!(parent = realpath(*copy ? copy : "/", NULL)))
 		return -errno;
-	base = basename(b);
-	if (asprintf(&whole, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, base) < 0)
+	if (asprintf(&whole, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, slash + 1) < 0)
 		return -ENOMEM;
 	*ret_path = whole;
 	return 0;

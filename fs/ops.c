@@ -43,7 +43,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct fuse_entry_param none = { .ino = 0 }, e;
 	struct worker *w;
 	struct attr a;
-	double keep;
+	double keep = 0;
 	int r;
 
 	WORK(req, parent, r, node_lookup(w->view, w->st, parent, name, &a, &keep));

@@ -1,4 +1,5 @@
 #include "fs/view.h"
+#include "store/sums.h"
 #include "fs/cache.h"
 #include "fs/intern.h"
 
@@ -200,9 +201,14 @@ static int load_generation(struct genstore *st, int64_t id, struct head *ret_h)
 				  " LEFT JOIN content m ON m.id = a.metadata_id WHERE g.id = ?");
 	int r;
 
+	/* What it says and what vouches for it, of one state. */
+	TXN t = txn_begin_read(&st->db);
+
 	bind_i64(&q, id);
-	if ((r = stmt_step(&q)) <= 0)
+	if ((r = t.error) || (r = stmt_step(&q)) <= 0)
 		return r < 0 ? r : -ENOENT;
+	if (!col_null(&q, 2) && (r = generation_vouch(st, id, col_i64(&q, 0))))
+		return r;
 	*ret_h = (struct head){
 		.generation = id,
 		.sealed = !col_null(&q, 2),
@@ -233,6 +239,8 @@ static int load_snapshot(struct genstore *st, int64_t id, struct head *ret_h)
 				  " FROM iteration_snapshots WHERE id = ?");
 	int r;
 
+	if ((r = sums_verify(st, "iteration_snapshots", id)))
+		return r;
 	bind_i64(&q, id);
 	if ((r = stmt_step(&q)) <= 0)
 		return r < 0 ? r : -ENOENT;

@@ -12,6 +12,7 @@
 
 struct cache;
 struct intern;
+struct roll;
 
 /* What is under generations/<request_id>/, or iterations/<n>/. Once `sealed` (and always for a snapshot) it never changes. */
 struct head {
@@ -32,6 +33,7 @@ struct view {
 	bool noviews;
 	struct cache *manifests, *objects;
 	struct intern *users, *apps;
+	struct roll *roll;   /* NULL until there is a watcher, who owns it */
 	pthread_mutex_t heads_lock;
 	struct head_slot { uint64_t ino; struct head head; } *heads;
 

@@ -1,12 +1,12 @@
 #include "fs/watch.h"
 #include "fs/intern.h"
+#include "fs/roll.h"
 
 #include <time.h>
 
 /* A generation as it was at the last look. */
 struct known {
 	int64_t id;
-	char *request_id;
 	uint32_t user, app; /* interned */
 	bool sealed, final;
 	int64_t state; /* of one that is not final: a hash of status and updated_at */
@@ -27,6 +27,7 @@ struct notes {
 struct watch {
 	struct view *v;
 	struct genstore *st; /* NULL: to be opened */
+	struct roll *roll;
 	int64_t version;     /* PRAGMA data_version, of this connection */
 	struct known *known; /* in order of id */
 	size_t count, room;
@@ -123,7 +124,7 @@ static int find_new(struct watch *w, bool tell)
 		*k = (struct known){ .id = col_i64(&q, 0), .sealed = col_i64(&q, 6), .final = is_final(col_text(&q, 4)),
 				     .state = state_of(col_text(&q, 4), col_text(&q, 5)) };
 		if ((r = intern_number(w->v->users, col_text(&q, 2), &user)) ||
-		    (r = node_app_number(w->v, col_text(&q, 2), col_text(&q, 3), &app)) || (r = col_dup(&q, 1, &k->request_id)))
+		    (r = node_app_number(w->v, col_text(&q, 2), col_text(&q, 3), &app)) || (r = roll_add(w->roll, k->id, col_text(&q, 1))))
 			return r;
 		k->user = (uint32_t)user;
 		k->app = (uint32_t)app;
@@ -140,12 +141,11 @@ static int forget(struct watch *w, struct known *k)
 	int r;
 
 	view_forget(w->v, k->id);
-	if ((r = note_name(w, NODE_FIXED, 0, FIXED_GENERATIONS, k->request_id)) ||
+	if ((r = note_name(w, NODE_FIXED, 0, FIXED_GENERATIONS, roll_name(w->roll, k->id))) ||
 	    (r = note_inode(w, NODE_FIXED, 0, FIXED_GENERATIONS)) || (r = note_app(w, k)))
 		return r;
 	w->archives -= k->sealed;
-	free(k->request_id);
-	k->request_id = NULL;
+	roll_remove(w->roll, k->id);
 	return 0;
 }
 
@@ -401,10 +401,11 @@ int watch_new(struct view *v, struct watch **ret_w)
 	if (!w)
 		return -ENOMEM;
 	w->v = v;
-	if ((r = baseline(w))) {
+	if ((r = roll_new(&w->roll)) || (r = baseline(w))) {
 		watch_free(w);
 		return r;
 	}
+	v->roll = w->roll;
 	*ret_w = w;
 	return 0;
 }
@@ -413,8 +414,9 @@ void watch_free(struct watch *w)
 {
 	if (!w)
 		return;
-	for (size_t i = 0; i < w->count; i++)
-		free(w->known[i].request_id);
+	if (w->v->roll == w->roll)
+		w->v->roll = NULL;
+	roll_free(w->roll);
 	free(w->known);
 	notes_clear(&w->now);
 	notes_clear(&w->before);

@@ -194,6 +194,7 @@ static ssize_t read_segment(struct genstore *st, const struct archive *a, int64_
 static ssize_t archive_read(struct genstore *st, const struct object *o, int64_t offset, size_t n, void *out)
 {
 	const struct archive *a = (const struct archive *)o;
+	TXN t = { .depth = 0 };
 	size_t done = 0;
 
 	n = (size_t)min_i64((int64_t)n, o->size - offset);
@@ -203,6 +204,9 @@ static ssize_t archive_read(struct genstore *st, const struct object *o, int64_t
 		if (got < 0)
 			return got;
 		done += (size_t)got;
+		/* Where there are many fragments, the file is locked once and not for each. */
+		if (done < n && !st->db.depth && (t = txn_begin_read(&st->db)).error)
+			return t.error;
 	}
 	return (ssize_t)done;
 }
@@ -271,10 +275,11 @@ static int lay_out(struct genstore *st, struct archive *a, const struct idlist *
 			return r;
 		a->places[i] = (struct place){ offset, (uint32_t)frag.len, (uint32_t)used };
 		a->crc32 = crc32_update(crc32_zeros(a->crc32, h.frag.padding), h.header.data, h.header.len);
-		a->tar_size += (int64_t)(h.frag.padding + h.header.len) + entry_size(a, i);
 		offset += (int64_t)frag.len;
 		if (i && (r = lay_parts(st, a, &a->manifest->entries[i - 1], ids, &used, &offset)))
 			return r;
+		/* After its pieces, which prove that there is a file of that size. */
+		a->tar_size += (int64_t)(h.frag.padding + h.header.len) + entry_size(a, i);
 
 		struct buf swap = h.prev;
 		h.prev = h.header;
@@ -349,18 +354,27 @@ static int hash_object(struct genstore *st, const struct object *o, uint8_t out[
 	return 0;
 }
 
+/* The archive as it would be sealed now. Many look-ups: the file is locked once for all. */
+static int plan(struct genstore *st, struct manifest *m, struct seal *s, struct archive **ret_a)
+{
+	AUTO(idlist_release) struct idlist ids = { 0 };
+	TXN t = txn_begin_read(&st->db);
+	int r = t.error;
+
+	if (r || (r = choose_pieces(st, m, &ids)) || (r = idlist_encode(ids.ids, ids.count, &s->pieces)))
+		return r;
+	return archive_new(st, m, s->mtime, s->encoder, &ids, ret_a);
+}
+
 int seal_compute(struct genstore *st, struct manifest *m, int64_t mtime, struct seal *ret_seal)
 {
 	AUTO(archive_freep) struct archive *a = NULL;
-	AUTO(idlist_release) struct idlist ids = { 0 };
 	AUTO(seal_release) struct seal s = {
 		.manifest_id = m->id, .mtime = mtime, .encoder = HEADFRAG_VERSION, .excludes = EXCLUDE_VERSION,
 	};
-	int r;
+	int r = plan(st, m, &s, &a);
 
-	if ((r = choose_pieces(st, m, &ids)) || (r = idlist_encode(ids.ids, ids.count, &s.pieces)))
-		return r;
-	if ((r = archive_new(st, m, mtime, s.encoder, &ids, &a)))
+	if (r)
 		return r;
 	s.size = a->object.size;
 	s.tar_size = a->tar_size;
@@ -378,9 +392,14 @@ int archive_open(struct genstore *st, int64_t seal_id, struct object **ret_o)
 	AUTO(archive_freep) struct archive *a = NULL;
 	AUTO(idlist_release) struct idlist ids = { 0 };
 	AUTO(seal_release) struct seal s = { 0 };
-	int r;
+	TXN t = txn_begin_read(&st->db);
+	int r = t.error;
 
-	if ((r = seal_get(st, seal_id, &s)) || (r = manifest_load(st, s.manifest_id, &m)))
+	if (r || (r = seal_get(st, seal_id, &s)))
+		return r;
+	if (s.encoder != HEADFRAG_VERSION)
+		return store_fail(st, -EPROTO, "seal %lld was made by a newer genstore; upgrade genstore", (long long)seal_id);
+	if ((r = manifest_load(st, s.manifest_id, &m)))
 		return r;
 	if ((r = idlist_decode(s.pieces.data, s.pieces.len, &ids)))
 		return store_fail(st, r, "the list of pieces of seal %lld is damaged; run 'genstore check'", (long long)seal_id);

@@ -28,7 +28,7 @@ int seal_compute(struct genstore *st, struct manifest *m, int64_t mtime, struct 
 int seal_put(struct genstore *st, struct seal *s);
 int seal_get(struct genstore *st, int64_t id, struct seal *ret_seal);
 
-/* The archive as an object. -EBADMSG when manifest, pieces and seal do not agree. */
+/* The archive as an object. -EBADMSG when manifest, pieces and seal do not agree, -EPROTO for an encoder that is not known. */
 int archive_open(struct genstore *st, int64_t seal_id, struct object **ret_o);
 
 #endif

@@ -11,7 +11,7 @@ enum {
 struct check_options {
 	/*
 	 * Called for each problem. kind is one of header, database, schema, reference, piece, content, manifest, seal, archive, generation,
-	 * iteration, event; subject says which ("42", "req_x"), words what is wrong.
+	 * iteration, event, cost, row; subject says which ("42", "req_x"), words what is wrong.
 	 */
 	void (*problem)(void *arg, const char *kind, const char *subject, const char *words);
 	/* Rows looked at so far, of about how many. Both may be NULL. */

@@ -3,6 +3,7 @@
 #include "store/event.h"
 #include "store/generation.h"
 #include "store/migrate_tree.h"
+#include "store/sums.h"
 
 #include <jansson.h>
 
@@ -148,11 +149,41 @@ static int check_archives(struct check *c)
 	return check_verdict(c, "archive", "-", r);
 }
 
+static int check_costs(struct check *c)
+{
+	STMT q = db_stmt(&c->st->db, "SELECT id, created_at FROM generation_costs"
+				     " WHERE strftime('%Y-%m-%dT%H:%M:%SZ', created_at) IS NOT created_at OR input_tokens < 0"
+				     " OR output_tokens < 0 OR duration_ms < 0 OR cost_usd < 0");
+	char subject[24];
+	int r;
+
+	while ((r = stmt_step(&q)) > 0) {
+		snprintf(subject, sizeof(subject), "%lld", (long long)col_i64(&q, 0));
+		check_found(c, "cost", subject, "its time '%s' is none, or a number is below 0", col_text(&q, 1));
+	}
+	return check_verdict(c, "cost", "-", r);
+}
+
+static int bad_sum(void *arg, const char *table, const char *key, const char *words)
+{
+	char subject[128];
+
+	snprintf(subject, sizeof(subject), "%s %s", table, key);
+	return check_found(arg, "row", subject, "%s", words);
+}
+
+static int check_sums(struct check *c)
+{
+	return check_verdict(c, "row", "-", sums_check(c->st, bad_sum, c));
+}
+
 int check_generations(struct check *c)
 {
 	int r = check_each(c, "SELECT id FROM generation_requests WHERE id > ? ORDER BY id LIMIT 1", check_generation);
 
-	return r ? r : check_archives(c);
+	if (r || (r = check_archives(c)) || (r = check_costs(c)))
+		return r;
+	return check_sums(c);
 }
 
 /* {"manifest": id, "files": n, "bytes": n} against the manifest. */
@@ -239,15 +270,15 @@ static int check_event(struct check *c, int64_t generation, const struct event *
 
 static int check_log(struct check *c, int64_t generation)
 {
-	int64_t position = 0, id = 0;
+	int64_t position = 0, after = -1;
 	int r;
 
 	for (;;) {
 		AUTO(event_release) struct event e = { 0 };
 
-		if ((r = event_next(c->st, generation, id, &e)) <= 0)
+		if ((r = event_next(c->st, generation, after, &e)) <= 0)
 			return check_verdict_id(c, "event", generation, r);
-		id = e.id;
+		after = e.position;
 		if ((r = check_event(c, generation, &e, &position)))
 			return r;
 	}

@@ -72,7 +72,6 @@ static int settings(struct db *db, enum db_mode mode)
 
 int db_open(struct db *db, struct genstore *st, const char *path, enum db_mode mode, int busy_ms)
 {
-	int flags = SQLITE_OPEN_NOMUTEX | (mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
 	int code, r;
 
 	*db = (struct db){ .st = st };
@@ -83,7 +82,8 @@ int db_open(struct db *db, struct genstore *st, const char *path, enum db_mode m
 		if (fd < 0)
 			return store_fail(st, -errno, "cannot create '%s': %s", path, strerror(errno));
 	}
-	code = sqlite3_open_v2(path, &db->handle, flags, NULL);
+	/* A reader, too, takes back what a writer left half done when it died; query_only is what keeps it from writing. */
+	code = sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE, NULL);
 	if (code != SQLITE_OK) {
 		r = store_fail(st, to_errno(code), "cannot open '%s': %s", path, sqlite3_errmsg(db->handle));
 		db_close(db);
@@ -298,29 +298,35 @@ int64_t db_changes(const struct db *db)
 	return sqlite3_changes64(db->handle);
 }
 
-static struct txn begin(struct db *db, const char *sql)
+/* Kept like other statements: reading a few bytes must not cost two parses. */
+static int run(struct db *db, const char *sql)
+{
+	STMT q = db_stmt(db, sql);
+
+	return stmt_run(&q);
+}
+
+struct txn txn_begin(struct db *db)
 {
 	struct txn t = { .db = db };
 
 	if (db->broken)
 		t.error = store_fail(db->st, -EIO, "an earlier write failed; open the store again");
-	else if (db->depth)
-		t.error = db_exec(db, "SAVEPOINT nested");
 	else
-		t.error = db_exec(db, sql);
+		t.error = run(db, db->depth ? "SAVEPOINT nested" : "BEGIN IMMEDIATE");
 	if (!t.error)
 		t.depth = ++db->depth;
 	return t;
 }
 
-struct txn txn_begin(struct db *db)
-{
-	return begin(db, "BEGIN IMMEDIATE");
-}
-
 struct txn txn_begin_read(struct db *db)
 {
-	return begin(db, "BEGIN");
+	struct txn t = { .db = db };
+
+	/* Inside another one the state is one already. */
+	if (!db->depth && !(t.error = run(db, "BEGIN")))
+		t.depth = ++db->depth;
+	return t;
 }
 
 int txn_commit(struct txn *t)
@@ -328,9 +334,12 @@ int txn_commit(struct txn *t)
 	struct db *db = t->db;
 	int r;
 
-	if (t->error)
+	if (t->error || !t->depth)
 		return t->error;
-	r = db_exec(db, t->depth > 1 ? "RELEASE nested" : "COMMIT");
+	if (t->depth == 1 && db->before_commit && sqlite3_txn_state(db->handle, "main") == SQLITE_TXN_WRITE &&
+	    (r = db->before_commit(db->st)))
+		return r;
+	r = run(db, t->depth > 1 ? "RELEASE nested" : "COMMIT");
 	/* Busy leaves the transaction as it is. After anything else nobody knows what is on disk: no second try. */
 	if (r && r != -EBUSY)
 		db->broken = true;
@@ -341,19 +350,27 @@ int txn_commit(struct txn *t)
 	return 0;
 }
 
+static void roll_back(struct db *db, const char *sql)
+{
+	AUTO(stmt_release) struct stmt q = db_stmt(db, sql);
+
+	/* Not stmt_step(): the words of the error that led here are kept, a rollback has nothing to add. */
+	if (q.error || sqlite3_step(q.s) != SQLITE_DONE)
+		db->broken = true;
+}
+
 void txn_release(struct txn *t)
 {
+	struct db *db = t->db;
+
 	if (!t->depth)
 		return;
-	t->db->depth--;
-	/*
-	 * The words of the error that led here are kept: a rollback has nothing to add. A failed ROLLBACK
-	 * (SQLite has already rolled back by itself, or the file is gone) ends writing with this connection.
-	 */
-	if (t->depth > 1)
-		sqlite3_exec(t->db->handle, "ROLLBACK TO nested; RELEASE nested", NULL, NULL, NULL);
-	else if (!sqlite3_get_autocommit(t->db->handle) &&
-		 sqlite3_exec(t->db->handle, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
-		t->db->broken = true;
+	db->depth--;
+	/* Where SQLite has rolled back by itself there is nothing to do. When it cannot, writing ends with this connection. */
+	if (!sqlite3_get_autocommit(db->handle)) {
+		roll_back(db, t->depth > 1 ? "ROLLBACK TO nested" : "ROLLBACK");
+		if (t->depth > 1)
+			roll_back(db, "RELEASE nested");
+	}
 	t->depth = 0;
 }

@@ -31,6 +31,7 @@ struct db {
 	sqlite3 *handle;
 	struct genstore *st; /* where words of errors go */
 	int depth;           /* open TXN scopes */
+	int (*before_commit)(struct genstore *st); /* of an outermost TXN that wrote; NULL: nothing */
 	bool broken;         /* a COMMIT or fsync failed: nothing more is written with this connection */
 	struct db_slot {
 		const char *sql;
@@ -113,7 +114,7 @@ struct txn {
 #define TXN AUTO(txn_release) struct txn
 
 struct txn txn_begin(struct db *db);
-/* A read transaction: all statements in it see one state. Ends with its scope or txn_commit(). */
+/* A read transaction: all statements in it see one state. Ends with its scope or txn_commit(). Inside another TXN it is part of that. */
 struct txn txn_begin_read(struct db *db);
 int txn_commit(struct txn *t);
 void txn_release(struct txn *t);

@@ -25,7 +25,8 @@ int log_size(struct genstore *st, int64_t generation, int64_t *ret_size)
 	bind_i64(&q, generation);
 	if ((r = stmt_step(&q)) < 0)
 		return r;
-	*ret_size = r ? col_i64(&q, 0) + LOG_FRAME : 0;
+	if (__builtin_add_overflow(r ? col_i64(&q, 0) : -LOG_FRAME, LOG_FRAME, ret_size))
+		return store_fail(st, -EUCLEAN, "the log of generation %lld is damaged; run 'genstore check'", (long long)generation);
 	return 0;
 }
 
@@ -87,20 +88,22 @@ int event_add(struct genstore *st, int64_t generation, const char *type, const c
 	return stmt_run(&q);
 }
 
-int event_next(struct genstore *st, int64_t generation, int64_t after_id, struct event *ret_e)
+int event_next(struct genstore *st, int64_t generation, int64_t after, struct event *ret_e)
 {
 	STMT q = db_stmt(&st->db, "SELECT id, position, at, type, level, line, data FROM generation_events"
-				  " WHERE generation_request_id = ? AND position > coalesce((SELECT position FROM"
-				  " generation_events WHERE id = ?), -1) ORDER BY position LIMIT 1");
+				  " WHERE generation_request_id = ? AND position > ? ORDER BY position LIMIT 1");
 	AUTO(event_release) struct event e = { 0 };
 	int r;
 
 	bind_i64(&q, generation);
-	bind_i64(&q, after_id);
+	bind_i64(&q, after);
 	if ((r = stmt_step(&q)) <= 0)
 		return r;
 	e.id = col_i64(&q, 0);
 	e.position = col_i64(&q, 1);
+	/* Where index and row do not agree: nobody goes round in circles. */
+	if (e.position <= after)
+		return store_fail(st, -EUCLEAN, "the log of generation %lld is damaged; run 'genstore check'", (long long)generation);
 	if ((r = col_dup(&q, 2, &e.at)) || (r = col_dup(&q, 3, &e.type)) || (r = col_dup(&q, 4, &e.level)) ||
 	    (r = col_dup(&q, 5, &e.line)) || (r = col_dup(&q, 6, &e.data)))
 		return r;
@@ -121,10 +124,9 @@ ssize_t log_read(struct genstore *st, int64_t generation, int64_t offset, size_t
 	bind_i64(&q, generation);
 	bind_i64(&q, offset);
 	while (done < n && (r = stmt_step(&q)) > 0) {
-		int64_t skip = offset + (int64_t)done - col_i64(&q, 0);
-		int64_t length = (int64_t)col_size(&q, 1);
+		int64_t length = (int64_t)col_size(&q, 1), skip;
 
-		if (skip < 0)
+		if (__builtin_sub_overflow(offset + (int64_t)done, col_i64(&q, 0), &skip) || skip < 0)
 			return store_fail(st, -EBADMSG, "the log of generation %lld has a hole; run 'genstore check'",
 					  (long long)generation);
 		if (skip >= length)

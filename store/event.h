@@ -23,8 +23,8 @@ int event_add(struct genstore *st, int64_t generation, const char *type, const c
 	      const char *data);
 /* What `sum` holds for an event: XXH3-64 chained over position, time, type, level, line and data, from the generation as seed. */
 int64_t event_checksum(int64_t generation, const struct event *e);
-/* In order; start with 0. 1, 0 at the end. */
-int event_next(struct genstore *st, int64_t generation, int64_t after_id, struct event *ret_e);
+/* The first behind position `after` in log.txt; start with -1. 1, 0 at the end, -EUCLEAN. */
+int event_next(struct genstore *st, int64_t generation, int64_t after, struct event *ret_e);
 
 /* log.txt: its size now, and bytes of it. */
 int log_size(struct genstore *st, int64_t generation, int64_t *ret_size);

@@ -79,7 +79,6 @@ struct ending {
 	struct seal seal;
 	char *deployment;
 	struct buf metadata;
-	struct stage *stage;
 };
 
 static void ending_release(struct ending *e)
@@ -88,7 +87,6 @@ static void ending_release(struct ending *e)
 	seal_release(&e->seal);
 	free(e->deployment);
 	buf_release(&e->metadata);
-	stage_free(e->stage);
 }
 
 static int prepare(struct genstore *st, const struct generation *g, struct ending *e)
@@ -103,21 +101,21 @@ static int prepare(struct genstore *st, const struct generation *g, struct endin
 		return r;
 	if (clock_parse(g->created_at, &mtime))
 		return store_fail(st, -EUCLEAN, "'%s' has no time of creation", g->request_id);
-	if ((r = seal_compute(st, e->manifest, mtime, &e->seal)) || (r = deployment_of(st, e->manifest, &e->deployment)))
-		return r;
-	return stage_new(st, &e->stage);
+	r = seal_compute(st, e->manifest, mtime, &e->seal);
+	return r ? r : deployment_of(st, e->manifest, &e->deployment);
 }
 
 static int put_archive(struct genstore *st, const struct generation *g, struct ending *e)
 {
 	STMT q = db_stmt(&st->db, "INSERT INTO archive(generation_request_id, seal_id, metadata_id, sealed_at) VALUES (?, ?, ?, ?)");
+	AUTO(stage_freep) struct stage *stage = NULL; /* begun in here, no collection can come between */
 	int64_t slot, metadata_id;
 	char now[CLOCK_TEXT];
 	int r;
 
 	if ((r = metadata_json(g, &e->seal, &e->metadata)) || (r = seal_put(st, &e->seal)) ||
-	    (r = stage_bytes(e->stage, e->metadata.data, e->metadata.len, &slot)) || (r = stage_flush(e->stage)) ||
-	    (r = stage_content(e->stage, slot, &metadata_id)))
+	    (r = stage_new(st, &stage)) || (r = stage_bytes(stage, e->metadata.data, e->metadata.len, &slot)) ||
+	    (r = stage_flush(stage)) || (r = stage_content(stage, slot, &metadata_id)))
 		return r;
 	store_now(st, now);
 	bind_i64(&q, g->id);

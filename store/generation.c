@@ -13,25 +13,23 @@
 	" FROM generation_requests g LEFT JOIN archive a ON a.generation_request_id = g.id"                                   \
 	" LEFT JOIN seal s ON s.id = a.seal_id LEFT JOIN content c ON c.id = a.content_id "
 
-/* Where the text columns of COLUMNS go, from the fifth on. */
-static const size_t texts[] = {
-	offsetof(struct generation, request_id), offsetof(struct generation, uuid),
-	offsetof(struct generation, app_id), offsetof(struct generation, user_id),
-	offsetof(struct generation, app_name), offsetof(struct generation, prompt),
-	offsetof(struct generation, initial_prompt), offsetof(struct generation, status),
-	offsetof(struct generation, generation_type), offsetof(struct generation, mode),
-	offsetof(struct generation, github_url), offsetof(struct generation, github_commit),
-	offsetof(struct generation, artifacts_github_url), offsetof(struct generation, deployment_url),
-	offsetof(struct generation, error_message), offsetof(struct generation, last_session_id),
-	offsetof(struct generation, s3_path), offsetof(struct generation, parent_request_id),
-	offsetof(struct generation, created_at), offsetof(struct generation, updated_at),
-	offsetof(struct generation, completed_at),
+/* Where the text columns of COLUMNS go, from the fifth on; readers rely on the NOT NULL ones. */
+static const struct { size_t at; bool not_null; } texts[] = {
+#define TEXT(name, not_null) { offsetof(struct generation, name), not_null }
+	TEXT(request_id, true),       TEXT(uuid, true),           TEXT(app_id, true),
+	TEXT(user_id, true),          TEXT(app_name, true),       TEXT(prompt, false),
+	TEXT(initial_prompt, false),  TEXT(status, true),         TEXT(generation_type, true),
+	TEXT(mode, true),             TEXT(github_url, false),    TEXT(github_commit, false),
+	TEXT(artifacts_github_url, false), TEXT(deployment_url, false), TEXT(error_message, false),
+	TEXT(last_session_id, false), TEXT(s3_path, false),       TEXT(parent_request_id, false),
+	TEXT(created_at, true),       TEXT(updated_at, true),     TEXT(completed_at, false),
+#undef TEXT
 };
 enum { FIRST_TEXT = 4, AFTER_TEXTS = FIRST_TEXT + ARRAY_LEN(texts) };
 
 static char **text_at(struct generation *g, size_t i)
 {
-	return (char **)((char *)g + texts[i]);
+	return (char **)((char *)g + texts[i].at);
 }
 
 void generation_release(struct generation *g)
@@ -55,9 +53,13 @@ static int load(struct genstore *st, struct stmt *q, struct generation *ret_g)
 	g.generation_number = col_i64(q, 1);
 	g.max_iterations = col_i64(q, 2);
 	g.current_iteration = col_i64(q, 3);
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		if ((r = col_dup(q, FIRST_TEXT + (int)i, text_at(&g, i))))
 			return store_fail(st, r, "no memory");
+		if (texts[i].not_null && !*text_at(&g, i))
+			return store_fail(st, -EUCLEAN, "generation %lld is damaged: a column is empty; run 'genstore check'",
+					  (long long)g.id);
+	}
 	g.seal_id = col_i64(q, AFTER_TEXTS);
 	g.content_id = col_i64(q, AFTER_TEXTS + 1);
 	g.metadata_id = col_i64(q, AFTER_TEXTS + 2);
@@ -80,14 +82,42 @@ int generation_get(struct genstore *st, int64_t id, struct generation *ret_g)
 	return r > 0 ? 0 : r < 0 ? r : store_fail(st, -ENOENT, "no generation %lld", (long long)id);
 }
 
-int generation_by_request(struct genstore *st, const char *request_id, struct generation *ret_g)
+static int request_of(struct genstore *st, int64_t id, const char *request_id)
 {
-	STMT q = db_stmt(&st->db, COLUMNS "WHERE g.request_id = ?");
+	STMT q = db_stmt(&st->db, "SELECT request_id FROM generation_requests WHERE id = ?");
 	int r;
 
+	bind_i64(&q, id);
+	if ((r = stmt_step(&q)) < 0)
+		return r;
+	if (!r || strcmp(col_text(&q, 0), request_id) != 0)
+		return store_fail(st, -EBADMSG, "the index of request ids is damaged; run 'genstore check'");
+	return 0;
+}
+
+int generation_id(struct genstore *st, const char *request_id, int64_t *ret_id)
+{
+	STMT q = db_stmt(&st->db, "SELECT id FROM generation_requests WHERE request_id = ?");
+	int r;
+
+	/* The index and the row it leads to, of one state. */
+	TXN t = txn_begin_read(&st->db);
+
 	bind_text(&q, request_id);
-	r = load(st, &q, ret_g);
-	return r > 0 ? 0 : r < 0 ? r : store_fail(st, -ENOENT, "no generation '%s'", request_id);
+	if ((r = t.error) || (r = stmt_step(&q)) <= 0)
+		return r < 0 ? r : store_fail(st, -ENOENT, "no generation '%s'", request_id);
+	if ((r = request_of(st, col_i64(&q, 0), request_id)))
+		return r;
+	*ret_id = col_i64(&q, 0);
+	return 0;
+}
+
+int generation_by_request(struct genstore *st, const char *request_id, struct generation *ret_g)
+{
+	int64_t id;
+	int r = generation_id(st, request_id, &id);
+
+	return r ? r : generation_get(st, id, ret_g);
 }
 
 int generation_after(struct genstore *st, int64_t id, struct generation *ret_g)
@@ -152,6 +182,7 @@ static int insert_request(struct genstore *st, const struct generation_request *
 
 int generation_create(struct genstore *st, const struct generation_request *req, struct generation *ret_g)
 {
+	AUTO(generation_release) struct generation g = { 0 };
 	char user_id[ID_UUID], app_id[ID_UUID], made[ID_REQUEST];
 	const char *request_id = req->request_id;
 	int64_t number;
@@ -177,16 +208,18 @@ int generation_create(struct genstore *st, const struct generation_request *req,
 		return r;
 	if ((r = insert_request(st, req, user_id, app_id, request_id ? request_id : made, number)))
 		return r;
-	if ((r = generation_get(st, db_last_id(&st->db), ret_g)))
+	if ((r = generation_get(st, db_last_id(&st->db), &g)) || (r = txn_commit(&t)))
 		return r;
-	return txn_commit(&t);
+	*ret_g = g;
+	g = (struct generation){ 0 };
+	return 0;
 }
 
 int generation_set_status(struct genstore *st, int64_t id, const char *status, const char *error_message)
 {
 	STMT q = db_stmt(&st->db, "UPDATE generation_requests SET status = ?2, error_message = coalesce(?3, error_message),"
 				  " updated_at = ?4, completed_at = CASE WHEN ?2 IN ('completed', 'failed', 'cancelled')"
-				  " THEN ?4 ELSE completed_at END WHERE id = ?1");
+				  " THEN coalesce(completed_at, ?4) ELSE completed_at END WHERE id = ?1");
 	char now[CLOCK_TEXT];
 	int r;
 

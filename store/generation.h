@@ -19,6 +19,8 @@ struct generation {
 
 void generation_release(struct generation *g);
 int generation_get(struct genstore *st, int64_t id, struct generation *ret_g);
+/* -ENOENT; -EBADMSG where the index leads elsewhere. */
+int generation_id(struct genstore *st, const char *request_id, int64_t *ret_id);
 int generation_by_request(struct genstore *st, const char *request_id, struct generation *ret_g);
 /* The first after id in order of id, or the last before it (newest first; start with INT64_MAX). 1, 0 at the end. */
 int generation_after(struct genstore *st, int64_t id, struct generation *ret_g);
@@ -55,6 +57,16 @@ struct completion {
  * is flyio_url, else what the tree's fly.toml names), and where there is an iteration, the seal of its last one and metadata.json. Nothing is sealed twice.
  */
 int generation_finish(struct genstore *st, int64_t id, const struct completion *c);
+
+/* Whether its row, and those that bind it to its archive, fit their sums. seal_id 0: it has none. -EBADMSG. */
+int generation_vouch(struct genstore *st, int64_t id, int64_t seal_id);
+
+/*
+ * app.tar.gz and metadata.json of a generation, once generation_vouch() has nothing against it.
+ * -ENOENT before it is sealed.
+ */
+int generation_archive(struct genstore *st, const struct generation *g, struct object **ret_o);
+int generation_metadata(struct genstore *st, const struct generation *g, struct object **ret_o);
 
 /* Removes it and all that is only its own (rows; bytes are gc's), writes an audit row; its number stays unused. -EBUSY while it runs. */
 int generation_remove(struct genstore *st, int64_t id);

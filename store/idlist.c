@@ -8,6 +8,8 @@ void idlist_release(struct idlist *l)
 
 int idlist_add(struct idlist *l, int64_t id)
 {
+	if (l->count == IDLIST_MAX)
+		return -EFBIG;
 	if (l->count == l->cap) {
 		size_t cap = l->cap ? l->cap * 2 : 16;
 		int64_t *ids = reallocarray(l->ids, cap, sizeof(*ids));
@@ -44,7 +46,7 @@ int idlist_decode(const void *data, size_t n, struct idlist *l)
 		if (c.error || __builtin_add_overflow(id, step, &id) || id < 1)
 			return -EBADMSG;
 		if ((r = idlist_add(l, id)))
-			return r;
+			return r == -EFBIG ? -EBADMSG : r;
 	}
 	return 0;
 }

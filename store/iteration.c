@@ -1,4 +1,5 @@
 #include "store/generation.h"
+#include "store/sums.h"
 
 /* A column that a legacy database filled with something else has no manifest. */
 #define OF_SNAPSHOT(key) "iif(json_valid(files_snapshot), files_snapshot ->> '$." key "', NULL)"
@@ -88,25 +89,47 @@ int iteration_add(struct genstore *st, int64_t generation, int64_t number, const
 	return 0;
 }
 
+/* An index can lead to another row than it says, a row can be damaged: neither may stand for somebody's tree. */
+static int load_checked(struct genstore *st, int64_t id, int64_t generation, int64_t number, struct iteration *ret_it)
+{
+	AUTO(iteration_release) struct iteration it = { 0 };
+	int r;
+
+	if ((r = iteration_get(st, id, &it)))
+		return r;
+	if (it.generation != generation || (number && it.number != number))
+		return store_fail(st, -EBADMSG, "the index of iterations is damaged; run 'genstore check'");
+	*ret_it = it;
+	it = (struct iteration){ 0 };
+	return 0;
+}
+
 int iteration_next(struct genstore *st, int64_t generation, int64_t after_id, struct iteration *ret_it)
 {
-	STMT q = db_stmt(&st->db, COLUMNS "WHERE generation_request_id = ? AND id > ? ORDER BY id LIMIT 1");
+	STMT q = db_stmt(&st->db, "SELECT id FROM iteration_snapshots WHERE generation_request_id = ? AND id > ? ORDER BY id LIMIT 1");
+	int r;
 
 	bind_i64(&q, generation);
 	bind_i64(&q, after_id);
-	return load(&q, ret_it);
+	if ((r = stmt_step(&q)) <= 0)
+		return r;
+	r = load_checked(st, col_i64(&q, 0), generation, 0, ret_it);
+	return r ? r : 1;
 }
 
 int iteration_find(struct genstore *st, int64_t generation, int64_t number, struct iteration *ret_it)
 {
-	STMT q = db_stmt(&st->db, COLUMNS "WHERE generation_request_id = ?1 AND (?2 = 0 OR iteration_number = ?2)"
-					  " ORDER BY id DESC LIMIT 1");
+	STMT q = db_stmt(&st->db, "SELECT max(id) FROM iteration_snapshots WHERE generation_request_id = ?1"
+				  " AND (?2 = 0 OR iteration_number = ?2)");
 	int r;
 
 	bind_i64(&q, generation);
 	bind_i64(&q, number);
-	r = load(&q, ret_it);
-	return r > 0 ? 0 : r < 0 ? r : store_fail(st, -ENOENT, "no iteration %lld", (long long)number);
+	if ((r = stmt_step(&q)) < 0)
+		return r;
+	if (!r || col_null(&q, 0))
+		return store_fail(st, -ENOENT, "no iteration %lld", (long long)number);
+	return load_checked(st, col_i64(&q, 0), generation, number, ret_it);
 }
 
 int iteration_get(struct genstore *st, int64_t id, struct iteration *ret_it)
@@ -114,6 +137,8 @@ int iteration_get(struct genstore *st, int64_t id, struct iteration *ret_it)
 	STMT q = db_stmt(&st->db, COLUMNS "WHERE id = ?");
 	int r;
 
+	if ((r = sums_verify(st, "iteration_snapshots", id)))
+		return r;
 	bind_i64(&q, id);
 	r = load(&q, ret_it);
 	return r > 0 ? 0 : r < 0 ? r : store_fail(st, -ENOENT, "no snapshot %lld", (long long)id);

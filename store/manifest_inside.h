@@ -9,8 +9,7 @@
 enum {
 	MANIFEST_VERSION = 1,         /* of the encoded form */
 	MANIFEST_TEXT_MAX = 64 << 20, /* all paths and link targets, each with its NUL */
-	/* The most that encoded entries take: the text, and for each entry five varints and a kind. */
-	MANIFEST_ENCODED_MAX = MANIFEST_TEXT_MAX + MANIFEST_ENTRIES_MAX * 32 + 16,
+	MANIFEST_ENCODED_MAX = PIECE_ZSTD_MAX,
 };
 
 /* Text that never moves, released as a whole. All zero: empty. */

@@ -3,6 +3,7 @@
 #include "store/migrate_snapshots.h"
 #include "store/migrate_verify.h"
 #include "store/migrate_words.h"
+#include "store/sums.h"
 
 enum { STORE_VERSION = 5 }; /* the migration that makes store_state */
 
@@ -153,6 +154,14 @@ static int rehearse(struct genstore *st, int from, int to, const struct migrate_
 	return r ? r : steps(st, from, to, report);
 }
 
+static int write_sums(struct genstore *st)
+{
+	TXN t = txn_begin(&st->db);
+
+	st->db.before_commit = sums_fill;
+	return txn_commit(&t);
+}
+
 int migrate_to(struct genstore *st, int version, bool dry_run, const struct migrate_report *report)
 {
 	int newest = migrate_newest(), from = 0, r;
@@ -166,7 +175,12 @@ int migrate_to(struct genstore *st, int version, bool dry_run, const struct migr
 				  st->path, from, newest);
 	if (from < 1)
 		return store_fail(st, -EUCLEAN, "'%s' has no schema version: it is not a genstore store", st->path);
-	return dry_run ? rehearse(st, from, version, report) : steps(st, from, version, report);
+	/* Between the versions there may be no sums to write. */
+	st->db.before_commit = NULL;
+	r = dry_run ? rehearse(st, from, version, report) : steps(st, from, version, report);
+	if (r || dry_run || version < newest)
+		return r;
+	return write_sums(st);
 }
 
 /* The local user came with the machine's time; a fixture's clock stands still. */

@@ -38,7 +38,12 @@ ssize_t object_read(struct genstore *st, const struct object *o, int64_t offset,
 		return 0;
 	n = n < SSIZE_MAX ? n : SSIZE_MAX;
 	n = (size_t)min_i64((int64_t)n, o->size - offset);
-	return n ? o->class->read(st, o, offset, n, out) : 0;
+	if (!n)
+		return 0;
+	/* The pieces of a read are many look-ups: in one transaction they lock the file once. */
+	TXN t = txn_begin_read(&st->db);
+
+	return t.error ? t.error : o->class->read(st, o, offset, n, out);
 }
 
 /* Bytes in memory. */

@@ -15,7 +15,7 @@ enum piece_codec { PIECE_RAW = 0, PIECE_DEFLATE = 1, PIECE_ZSTD = 2, PIECE_ZSTD_
 
 enum {
 	PIECE_MAX = 1 << 20,      /* content bytes of a raw or deflate piece; manifests can be larger */
-	PIECE_ZSTD_MAX = 1 << 28, /* content bytes of a zstd piece */
+	PIECE_ZSTD_MAX = 32 << 20, /* content bytes of a zstd piece */
 	PIECE_ROW = 16335,        /* stored bytes of a full row: the largest record without an overflow page at 16 KiB */
 	PIECE_ROW_BITS = 8,
 	PIECE_STORED_MAX = 255 * PIECE_ROW,

@@ -67,37 +67,24 @@ static int wrap(struct object *o, struct genstore_object **ret_o)
 	return 0;
 }
 
-static int find_sealed(struct genstore *st, const char *rev, struct revision *ret_rev)
-{
-	int r = revision_find(st, NULL, rev, ret_rev);
-
-	if (r || ret_rev->generation.metadata_id)
-		return r;
-	r = store_fail(st, -ENOENT, "'%s' is not sealed yet", ret_rev->generation.request_id);
-	revision_release(ret_rev);
-	return r;
-}
-
 int genstore_archive_open(struct genstore *st, const char *rev, struct genstore_object **ret_o)
 {
 	AUTO(revision_release) struct revision found = { 0 };
 	struct object *o;
-	int r = find_sealed(st, rev, &found);
+	int r;
 
-	if (r)
+	if ((r = revision_find(st, NULL, rev, &found)) || (r = generation_archive(st, &found.generation, &o)))
 		return r;
-	r = found.generation.seal_id ? archive_open(st, found.generation.seal_id, &o) :
-				       object_of_content(st, found.generation.content_id, &o);
-	return r ? r : wrap(o, ret_o);
+	return wrap(o, ret_o);
 }
 
 int genstore_metadata_open(struct genstore *st, const char *rev, struct genstore_object **ret_o)
 {
 	AUTO(revision_release) struct revision found = { 0 };
 	struct object *o;
-	int r = find_sealed(st, rev, &found);
+	int r;
 
-	if (r || (r = object_of_content(st, found.generation.metadata_id, &o)))
+	if ((r = revision_find(st, NULL, rev, &found)) || (r = generation_metadata(st, &found.generation, &o)))
 		return r;
 	return wrap(o, ret_o);
 }

@@ -149,14 +149,26 @@ static int make(struct restore *x, const struct entry *e)
 	return make_type[e->type](x, e, x->levels[x->depth - 1].fd, e->path + parent);
 }
 
-/* Some entries, with the store locked once for all of them: a lock for each file costs more than the file. */
+static bool is_large(const struct entry *e)
+{
+	return e->size > BATCH_BYTES;
+}
+
+/*
+ * Some entries, with the store locked once for all of them: a lock for each file costs more than the file. A large one has it free
+ * between its pieces: whoever writes meanwhile would wait for all of it.
+ */
 static int make_batch(struct restore *x, const struct manifest *m, size_t *i)
 {
-	TXN t = txn_begin_read(&x->st->db);
 	int64_t files = x->files, bytes = x->bytes;
-	int r = t.error;
+	int r;
 
-	while (!r && *i < m->count && x->files - files < BATCH_FILES && x->bytes - bytes < BATCH_BYTES)
+	if (is_large(&m->entries[*i]))
+		return make(x, &m->entries[(*i)++]);
+	TXN t = txn_begin_read(&x->st->db);
+
+	r = t.error;
+	while (!r && *i < m->count && x->files - files < BATCH_FILES && x->bytes - bytes < BATCH_BYTES && !is_large(&m->entries[*i]))
 		r = make(x, &m->entries[(*i)++]);
 	return r;
 }

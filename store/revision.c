@@ -42,18 +42,21 @@ static int by_prefix(struct genstore *st, const char *user_id, const char *text,
 	return 0;
 }
 
-/* number 0: the newest. */
+/* number 0: the newest. One row an app, found in the index however many generations it has. */
 static int by_app(struct genstore *st, const char *user_id, const char *app, int64_t number, int64_t *ret_id)
 {
-	STMT q = db_stmt(&st->db, "SELECT g.id, g.user_id FROM apps a JOIN generation_requests g ON g.app_id = a.id"
-				  " WHERE a.app_name = ?1 AND (?2 IS NULL OR a.user_id = ?2) AND (?3 = 0 OR generation_number = ?3)"
-				  " ORDER BY generation_number DESC, g.id DESC");
+	STMT q = db_stmt(&st->db, "SELECT g.id, g.user_id FROM apps AS a JOIN generation_requests AS g ON g.id ="
+				  " (SELECT id FROM generation_requests WHERE app_id = a.id AND generation_number BETWEEN ?3 AND ?4"
+				  "  ORDER BY generation_number DESC LIMIT 1)"
+				  " WHERE a.app_name = ?1 AND (?2 IS NULL OR a.user_id = ?2)"
+				  " ORDER BY g.generation_number DESC, g.id DESC");
 	char first[ID_UUID];
 	int r;
 
 	bind_text(&q, app);
 	bind_text(&q, user_id);
 	bind_i64(&q, number);
+	bind_i64(&q, number ? number : INT64_MAX);
 	if ((r = stmt_step(&q)) <= 0)
 		return r < 0 ? r : -ENOENT;
 	*ret_id = col_i64(&q, 0);
@@ -77,27 +80,69 @@ static int newest(struct genstore *st, const char *user_id, int64_t *ret_id)
 	return 0;
 }
 
-static int find_generation(struct genstore *st, const char *user_id, const char *name, int64_t *ret_id)
+/* What an index led to, and what it has to be. */
+struct found {
+	int64_t id, number; /* number 0: any */
+	char *app;          /* NULL: found by its request id */
+};
+
+static void found_release(struct found *f)
 {
-	AUTO(free_ptr) char *app = NULL;
+	free(f->app);
+}
+
+static int find_generation(struct genstore *st, const char *user_id, const char *name, struct found *ret_f)
+{
 	const char *slash = strrchr(name, '/');
-	int64_t number;
 	int r;
 
-	if (strcmp(name, "-") == 0)
-		return newest(st, user_id, ret_id);
-	if (slash) {
-		if (!number_of(slash + 1, &number))
-			return store_fail(st, -EINVAL, "'%s' is not app-name/number", name);
-		app = strndup(name, (size_t)(slash - name));
-		r = app ? by_app(st, user_id, app, number, ret_id) : -ENOMEM;
-		return r == -ENOENT ? store_fail(st, r, "no generation %lld of an app '%s'", (long long)number, app) : r;
-	}
+	if (slash && !number_of(slash + 1, &ret_f->number))
+		return store_fail(st, -EINVAL, "'%s' is not app-name/number", name);
+	ret_f->app = slash ? strndup(name, (size_t)(slash - name)) : strdup(name);
+	if (!ret_f->app)
+		return -ENOMEM;
+	r = *name ? by_app(st, user_id, ret_f->app, ret_f->number, &ret_f->id) : -ENOENT;
+	if (r == -ENOENT && slash)
+		return store_fail(st, r, "no generation %lld of an app '%s'", (long long)ret_f->number, ret_f->app);
+	if (r != -ENOENT)
+		return r;
 	/* An app's name goes before a mere prefix; ids that begin with req_ can be no app. */
-	r = *name ? by_app(st, user_id, name, 0, ret_id) : -ENOENT;
-	if (r == -ENOENT && *name)
-		r = by_prefix(st, user_id, name, ret_id);
+	free(ret_f->app);
+	ret_f->app = NULL;
+	r = *name ? by_prefix(st, user_id, name, &ret_f->id) : -ENOENT;
 	return r == -ENOENT ? store_fail(st, r, "no generation or app '%s'", name) : r;
+}
+
+static int has_name(struct genstore *st, const char *app_id, const char *app)
+{
+	STMT q = db_stmt(&st->db, "SELECT app_name FROM apps WHERE id = ?");
+	int r;
+
+	bind_text(&q, app_id);
+	return (r = stmt_step(&q)) > 0 ? strcmp(col_text(&q, 0), app) == 0 : r;
+}
+
+/* An index that is damaged leads to another row than it says: that one must not stand for what was asked for. */
+static int is_asked_for(struct genstore *st, const struct found *f, const char *name, const struct generation *g)
+{
+	int r = f->app ? has_name(st, g->app_id, f->app) : strncmp(g->request_id, name, strlen(name)) == 0;
+
+	if (r < 0)
+		return r;
+	if (!r || (f->number && f->number != g->generation_number))
+		return store_fail(st, -EBADMSG, "what the store has under '%s' is something else; run 'genstore check'", name);
+	return 0;
+}
+
+static int load_generation(struct genstore *st, const char *user_id, const char *name, struct generation *ret_g)
+{
+	AUTO(found_release) struct found f = { 0 };
+	bool is_newest = strcmp(name, "-") == 0;
+	int r = is_newest ? newest(st, user_id, &f.id) : find_generation(st, user_id, name, &f);
+
+	if (r || (r = generation_get(st, f.id, ret_g)) || (r = generation_vouch(st, f.id, ret_g->seal_id)))
+		return r;
+	return is_newest ? 0 : is_asked_for(st, &f, name, ret_g);
 }
 
 int revision_find(struct genstore *st, const char *user_id, const char *text, struct revision *ret_rev)
@@ -106,7 +151,6 @@ int revision_find(struct genstore *st, const char *user_id, const char *text, st
 	AUTO(iteration_release) struct iteration it = { 0 };
 	AUTO(free_ptr) char *name = NULL;
 	const char *at = strchr(text, '@');
-	int64_t id;
 	int r;
 
 	if (at && !number_of(at + 1, &rev.iteration))
@@ -114,9 +158,9 @@ int revision_find(struct genstore *st, const char *user_id, const char *text, st
 	name = at ? strndup(text, (size_t)(at - text)) : strdup(text);
 	if (!name)
 		return -ENOMEM;
-	if ((r = find_generation(st, user_id, name, &id)) || (r = generation_get(st, id, &rev.generation)))
+	if ((r = load_generation(st, user_id, name, &rev.generation)))
 		return r;
-	r = iteration_find(st, id, rev.iteration, &it);
+	r = iteration_find(st, rev.generation.id, rev.iteration, &it);
 	if (r == -ENOENT && rev.iteration)
 		return store_fail(st, r, "'%s' has no iteration %lld", rev.generation.request_id, (long long)rev.iteration);
 	if (r && r != -ENOENT)

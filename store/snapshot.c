@@ -35,6 +35,19 @@ void left_out_release(struct left_out *l)
 	buf_release(&l->names);
 }
 
+void left_out_json(struct jw *j, const struct left_out *l)
+{
+	AUTO(buf_release) struct buf names = BUF_INIT;
+
+	buf_addf(&names, "[%s]", buf_str(&l->names));
+	jw_object(j, "left_out");
+	jw_int(j, "ignored", l->ignored);
+	jw_int(j, "secrets", l->secrets);
+	jw_raw(j, "names", buf_str(&names));
+	jw_int(j, "changing", l->changing);
+	jw_end(j);
+}
+
 void snapshot_free(struct snapshot *s)
 {
 	if (!s)

@@ -4,6 +4,7 @@
 #ifndef GENSTORE_SNAPSHOT_H
 #define GENSTORE_SNAPSHOT_H
 
+#include "store/base/json.h"
 #include "store/manifest.h"
 #include "store/stage.h"
 
@@ -20,6 +21,8 @@ struct left_out {
 	int64_t changing;         /* files that changed while they were read, kept as read */
 };
 void left_out_release(struct left_out *l);
+/* As the member "left_out" of an open object: of a snapshot's metadata, and wherever it is told. */
+void left_out_json(struct jw *j, const struct left_out *l);
 
 struct snapshot_options {
 	const char *cache;     /* file of the stat cache, NULL: none. Missing, damaged or of another store: made anew */
@@ -31,7 +34,8 @@ struct snapshot_options {
 
 /*
  * Reads the tree below a directory. O(changes) where the stat cache is at hand; the racy-timestamp rule of git applies (an entry is trusted only when
- * its mtime and ctime are older than the start of the snapshot that recorded it, less two clock ticks). Symbolic links are never
+ * its mtime and ctime are older than the start of the snapshot that recorded it, less two clock ticks, and two seconds where the file
+ * system stamps whole ones). Symbolic links are never
  * followed, hard links become files, files that change while they are read are read again, then kept as read and counted.
  * -ENOTSUP for a device, fifo, socket or a name that is not UTF-8, with its path; -EFBIG over a limit.
  * Entries' contents are slots of the stage; the stat cache is written by snapshot_keep().

@@ -140,8 +140,10 @@ static int judge_all(struct genstore *st, struct statcache *c, int64_t start)
 		return t.error;
 	while ((r = next(c)) > 0) {
 		const struct cached *e = &c->current;
+		/* A file system that stamps whole seconds, as FAT does every second one, tells later. */
+		int64_t limit = e->key.ctime % SECOND ? old : old - 2 * SECOND;
 
-		if (e->key.mtime >= old || e->key.ctime >= old || e->content <= 0)
+		if (e->key.mtime >= limit || e->key.ctime >= limit || e->content <= 0)
 			continue;
 		if ((r = seek(&q, &at, e->content)) < 0)
 			return r;

@@ -1,13 +1,17 @@
 #include "store/store.h"
-#include "store/migrate.h"
+#include "store/migrate_verify.h"
 #include "store/piece.h"
 #include "store/stitch/fragment.h"
+#include "store/sums.h"
 
 #include <fcntl.h>
 #include <stdarg.h>
 #include <sys/stat.h>
 
-enum { BUSY_MS = 10000 };
+enum {
+	BUSY_MS = 10000,
+	HEAD_SIZE = 100, /* of a database (sqlite.org/fileformat2.html, 1.3) */
+};
 
 int store_fail(struct genstore *st, int r, const char *fmt, ...)
 {
@@ -89,25 +93,66 @@ int genstore_create(struct genstore *st, const char *path)
 	if (r) {
 		close_store(st);
 		unlink(path);
+		return r;
 	}
-	return r;
+	st->db.before_commit = sums_fill;
+	return 0;
 }
 
-/* What can be told without SQLite: SQLite itself says "not a database" for all of these, or worse, makes one of an empty file. */
+static void close_file(sqlite3_file **file)
+{
+	if (*file && (*file)->pMethods)
+		(*file)->pMethods->xClose(*file);
+	free(*file);
+}
+
+static void free_filename(sqlite3_filename *name)
+{
+	sqlite3_free_filename(*name);
+}
+
+/*
+ * Through SQLite's file layer: closing a descriptor of one's own would take the locks away that other handles of this process
+ * have on the file (sqlite.org/howtocorrupt.html, 2.2). -ENODATA: it is shorter.
+ */
+static int read_head(const char *path, uint8_t head[HEAD_SIZE], int64_t *ret_size)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+	AUTO(free_filename) sqlite3_filename name = sqlite3_create_filename(path, "", "", 0, NULL);
+	AUTO(close_file) sqlite3_file *file = vfs ? calloc(1, (size_t)vfs->szOsFile) : NULL;
+	sqlite3_int64 size;
+
+	if (!name || !file)
+		return -ENOMEM;
+	errno = 0;
+	if (vfs->xOpen(vfs, name, file, SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
+		return errno ? -errno : -EIO;
+	if (file->pMethods->xFileSize(file, &size) != SQLITE_OK)
+		return -EIO;
+	if (size < HEAD_SIZE)
+		return -ENODATA;
+	*ret_size = size;
+	return file->pMethods->xRead(file, head, HEAD_SIZE, 0) == SQLITE_OK ? 0 : -EIO;
+}
+
+/* What can be told without a connection: that says "not a database" for all of these, or worse, makes one of an empty file. */
 static int look_at_file(struct genstore *st, const char *path)
 {
 	static const char magic[16] = "SQLite format 3";
-	AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	uint8_t head[100];
+	uint8_t head[HEAD_SIZE];
+	int64_t size = 0;
 	struct stat sb;
+	int r = stat(path, &sb) ? -errno : 0;
 
-	if (fd < 0 && errno == ENOENT)
-		return store_fail(st, -ENOENT, "no store at '%s'; 'genstore init' makes one", path);
-	if (fd < 0)
-		return store_fail(st, -errno, "cannot open '%s': %s", path, strerror(errno));
-	if (fstat(fd, &sb) || !S_ISREG(sb.st_mode))
+	if (r == -ENOENT)
+		return store_fail(st, r, "no store at '%s'; 'genstore init' makes one", path);
+	if (!r && !S_ISREG(sb.st_mode))
 		return store_fail(st, -EUCLEAN, "'%s' is not a file, so not a genstore store", path);
-	if (pread(fd, head, sizeof(head), 0) != sizeof(head) || memcmp(head, magic, sizeof(magic)) != 0)
+	if (!r)
+		r = read_head(path, head, &size);
+	if (r && r != -ENODATA)
+		return store_fail(st, r, "cannot open '%s': %s", path, strerror(-r));
+	if (r || memcmp(head, magic, sizeof(magic)) != 0)
 		return store_fail(st, -EUCLEAN, "'%s' is not a genstore store", path);
 	if (head[68] != 'g' || head[69] != 'e' || head[70] != 'n' || head[71] != 's')
 		return store_fail(st, -EUCLEAN, "'%s' is a database, but not a genstore store", path);
@@ -115,9 +160,9 @@ static int look_at_file(struct genstore *st, const char *path)
 	int64_t pages = (int64_t)head[28] << 24 | head[29] << 16 | head[30] << 8 | head[31];
 	int64_t page_size = head[16] << 8 | head[17];
 
-	if (page_size > 1 && sb.st_size < pages * page_size)
+	if (page_size > 1 && size < pages * page_size)
 		return store_fail(st, -EUCLEAN, "'%s' is cut off: %lld of %lld bytes; restore it from a backup", path,
-				  (long long)sb.st_size, (long long)(pages * page_size));
+				  (long long)size, (long long)(pages * page_size));
 	return 0;
 }
 
@@ -142,6 +187,8 @@ static int check_version(struct genstore *st, unsigned flags)
 	if (version < migrate_newest() && !(flags & GENSTORE_ANY_VERSION))
 		return store_fail(st, -ESTALE, "'%s' has schema %d, this genstore needs %d; run 'genstore migrate'", st->path,
 				  version, migrate_newest());
+	if (version == migrate_newest() && !st->read_only)
+		st->db.before_commit = sums_fill;
 	return 0;
 }
 
@@ -157,16 +204,31 @@ static int verify_all(struct genstore *st)
 	return 0;
 }
 
+static int strange_table(void *arg, const char *name, const char *words)
+{
+	struct genstore *st = arg;
+
+	return store_fail(st, -EUCLEAN, "'%s' cannot be trusted: '%s' %s", st->path, name, words);
+}
+
+/* A column that may be empty, a view in a table's place, a trigger: all that is sound to SQLite. */
+static int verify_tables(struct genstore *st)
+{
+	int version, r = migrate_version(st, &version);
+
+	return r ? r : migrate_verify(st, version, strange_table, st);
+}
+
 int genstore_open(struct genstore *st, const char *path, unsigned flags)
 {
 	bool read_only = flags & GENSTORE_READ_ONLY;
 	int r;
 
 	close_store(st);
-	if ((r = look_at_file(st, path)) && (r != -EUCLEAN || !has_journal(path)))
+	/* Without a journal at the second look, a commit may have ended after the first, which saw half of it. */
+	if ((r = look_at_file(st, path)) && (r != -EUCLEAN || (!has_journal(path) && (r = look_at_file(st, path)))))
 		return r;
-	/* A journal that must be rolled back needs a writer. */
-	if ((r = db_open(&st->db, st, path, read_only && !has_journal(path) ? DB_READ : DB_WRITE, BUSY_MS)))
+	if ((r = db_open(&st->db, st, path, read_only ? DB_READ : DB_WRITE, BUSY_MS)))
 		return r;
 	st->read_only = read_only;
 	st->path = strdup(path);
@@ -175,6 +237,8 @@ int genstore_open(struct genstore *st, const char *path, unsigned flags)
 		r = verify_all(st);
 	if (!r)
 		r = check_version(st, flags);
+	if (!r && (flags & GENSTORE_UNTRUSTED))
+		r = verify_tables(st);
 	if (r)
 		close_store(st);
 	return r;

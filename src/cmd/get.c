@@ -16,15 +16,6 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
-static int archive_of(struct genstore *st, const struct generation *g, struct object **ret_archive)
-{
-	if (g->seal_id)
-		return archive_open(st, g->seal_id, ret_archive);
-	if (g->content_id)
-		return object_of_content(st, g->content_id, ret_archive);
-	return store_fail(st, -ENOENT, "'%s' has no archive: it is %s", g->request_id, g->status);
-}
-
 static int write_some(struct cli *cli, struct newfile *to, const void *data, size_t n)
 {
 	int r;
@@ -122,7 +113,7 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 
 	if ((r = cli_open(cli, GENSTORE_READ_ONLY)) || (r = cli_generation(cli, argv[0], &rev)))
 		return r;
-	if ((r = archive_of(cli->st, &rev.generation, &archive)))
+	if ((r = generation_archive(cli->st, &rev.generation, &archive)))
 		return cli_fail(cli, r);
 	if ((r = get(cli, &rev.generation, archive)))
 		return r;

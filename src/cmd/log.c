@@ -55,7 +55,7 @@ static void print_line(const struct event *e)
 	puts(buf_str(&safe));
 }
 
-/* What is there behind *last. */
+/* What is there behind position *last of log.txt. */
 static int print_new(struct cli *cli, int64_t generation, int64_t *last)
 {
 	int r = 1;
@@ -65,7 +65,7 @@ static int print_new(struct cli *cli, int64_t generation, int64_t *last)
 
 		if ((r = event_next(cli->st, generation, *last, &e)) <= 0)
 			break;
-		*last = e.id;
+		*last = e.position;
 		if (o.level && rank(e.level) < rank(o.level))
 			continue;
 		if (cli->json)
@@ -131,7 +131,7 @@ static int follow(struct cli *cli, int64_t generation, int64_t last)
 static int run(struct cli *cli, int argc UNUSED, char **argv)
 {
 	AUTO(revision_release) struct revision rev = { 0 };
-	int64_t last = 0;
+	int64_t last = -1;
 	int r;
 
 	if (o.level && rank(o.level) == ARRAY_LEN(levels))

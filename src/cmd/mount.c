@@ -31,7 +31,7 @@ static int list_mounts(struct cli *cli)
 {
 	int r = mounts_each(list_one, cli);
 
-	return r ? cli_error(cli, EXIT_FAILED, "cannot read /proc/self/mountinfo: %s", strerror(-r)) : out_flush();
+	return r ? cli_error(cli, EXIT_FAILED, "cannot read /proc/self/mountinfo: %s", strerror(-r)) : EXIT_DONE;
 }
 
 static int parse(struct mount_options *m, struct buf *why)

@@ -41,6 +41,15 @@ bool utf8_valid(const void *data, size_t n)
 	return true;
 }
 
+size_t utf8_cut(const char *s, size_t n, size_t max)
+{
+	if (n <= max)
+		return n;
+	while (max && ((uint8_t)s[max] & 0xc0) == 0x80)
+		max--;
+	return max;
+}
+
 int utf8_printable(struct buf *out, const char *s, size_t n)
 {
 	const uint8_t *p = (const uint8_t *)s;

@@ -1,3 +1,27 @@
+DROP TRIGGER generation_requests_is_added;
+DROP TRIGGER generation_requests_is_changed;
+DROP TRIGGER generation_requests_is_removed;
+DROP TRIGGER iteration_snapshots_is_added;
+DROP TRIGGER iteration_snapshots_is_changed;
+DROP TRIGGER iteration_snapshots_is_removed;
+DROP TRIGGER generation_costs_is_added;
+DROP TRIGGER generation_costs_is_changed;
+DROP TRIGGER generation_costs_is_removed;
+DROP TRIGGER users_is_added;
+DROP TRIGGER users_is_changed;
+DROP TRIGGER users_is_removed;
+DROP TRIGGER apps_is_added;
+DROP TRIGGER apps_is_changed;
+DROP TRIGGER apps_is_removed;
+DROP TRIGGER deployment_config_is_added;
+DROP TRIGGER deployment_config_is_changed;
+DROP TRIGGER deployment_config_is_removed;
+DROP TRIGGER user_secrets_is_added;
+DROP TRIGGER user_secrets_is_changed;
+DROP TRIGGER user_secrets_is_removed;
+DROP TRIGGER audit_log_is_added;
+
+DROP TABLE row_sums;
 DROP TABLE generation_events;
 DROP TABLE archive;
 DROP TABLE seal;

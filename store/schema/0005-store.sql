@@ -97,3 +97,155 @@ CREATE TABLE generation_events (
 	sum INTEGER          -- XXH3-64 of the row; NULL when another program wrote it
 ) STRICT;
 CREATE UNIQUE INDEX generation_events_by_position ON generation_events(generation_request_id, position);
+
+CREATE TABLE row_sums (
+	-- Sums of the rows below, so that a bit that flips in one of them is found. The triggers forget a sum when its row changes, whoever
+	-- changes it; genstore writes the missing ones when it next commits. (+OLD.id: without the column's affinity, or the key is not used.)
+	table_name TEXT NOT NULL,
+	key ANY NOT NULL, -- the row's primary key
+	sum INTEGER,      -- XXH3-64 over its columns; NULL: not written yet
+	PRIMARY KEY (table_name, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX row_sums_missing ON row_sums(table_name, key) WHERE sum IS NULL;
+
+CREATE TRIGGER generation_requests_is_added AFTER INSERT ON generation_requests
+BEGIN
+	INSERT INTO row_sums (table_name, key) VALUES ('generation_requests', NEW.id) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+CREATE TRIGGER generation_requests_is_changed AFTER UPDATE ON generation_requests
+BEGIN
+	DELETE FROM row_sums WHERE table_name = 'generation_requests' AND key = +OLD.id;
+	INSERT INTO row_sums (table_name, key) VALUES ('generation_requests', NEW.id) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+CREATE TRIGGER generation_requests_is_removed AFTER DELETE ON generation_requests
+BEGIN
+	DELETE FROM row_sums WHERE table_name = 'generation_requests' AND key = +OLD.id;
+END;
+
+CREATE TRIGGER iteration_snapshots_is_added AFTER INSERT ON iteration_snapshots
+BEGIN
+	INSERT INTO row_sums (table_name, key) VALUES ('iteration_snapshots', NEW.id) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+CREATE TRIGGER iteration_snapshots_is_changed AFTER UPDATE ON iteration_snapshots
+BEGIN
+	DELETE FROM row_sums WHERE table_name = 'iteration_snapshots' AND key = +OLD.id;
+	INSERT INTO row_sums (table_name, key) VALUES ('iteration_snapshots', NEW.id) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+CREATE TRIGGER iteration_snapshots_is_removed AFTER DELETE ON iteration_snapshots
+BEGIN
+	DELETE FROM row_sums WHERE table_name = 'iteration_snapshots' AND key = +OLD.id;
+END;
+
+CREATE TRIGGER generation_costs_is_added AFTER INSERT ON generation_costs
+BEGIN
+	INSERT INTO row_sums (table_name, key) VALUES ('generation_costs', NEW.id) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+CREATE TRIGGER generation_costs_is_changed AFTER UPDATE ON generation_costs
+BEGIN
+	DELETE FROM row_sums WHERE table_name = 'generation_costs' AND key = +OLD.id;
+	INSERT INTO row_sums (table_name, key) VALUES ('generation_costs', NEW.id) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+CREATE TRIGGER generation_costs_is_removed AFTER DELETE ON generation_costs
+BEGIN
+	DELETE FROM row_sums WHERE table_name = 'generation_costs' AND key = +OLD.id;
+END;
+
+CREATE TRIGGER users_is_added AFTER INSERT ON users
+BEGIN
+	INSERT INTO row_sums (table_name, key) VALUES ('users', NEW.id) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+CREATE TRIGGER users_is_changed AFTER UPDATE ON users
+BEGIN
+	DELETE FROM row_sums WHERE table_name = 'users' AND key = +OLD.id;
+	INSERT INTO row_sums (table_name, key) VALUES ('users', NEW.id) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+CREATE TRIGGER users_is_removed AFTER DELETE ON users
+BEGIN
+	DELETE FROM row_sums WHERE table_name = 'users' AND key = +OLD.id;
+END;
+
+CREATE TRIGGER apps_is_added AFTER INSERT ON apps
+BEGIN
+	INSERT INTO row_sums (table_name, key) VALUES ('apps', NEW.id) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+CREATE TRIGGER apps_is_changed AFTER UPDATE ON apps
+BEGIN
+	DELETE FROM row_sums WHERE table_name = 'apps' AND key = +OLD.id;
+	INSERT INTO row_sums (table_name, key) VALUES ('apps', NEW.id) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+CREATE TRIGGER apps_is_removed AFTER DELETE ON apps
+BEGIN
+	DELETE FROM row_sums WHERE table_name = 'apps' AND key = +OLD.id;
+END;
+
+CREATE TRIGGER deployment_config_is_added AFTER INSERT ON deployment_config
+BEGIN
+	INSERT INTO row_sums (table_name, key) VALUES ('deployment_config', NEW.key) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+CREATE TRIGGER deployment_config_is_changed AFTER UPDATE ON deployment_config
+BEGIN
+	DELETE FROM row_sums WHERE table_name = 'deployment_config' AND key = +OLD.key;
+	INSERT INTO row_sums (table_name, key) VALUES ('deployment_config', NEW.key) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+CREATE TRIGGER deployment_config_is_removed AFTER DELETE ON deployment_config
+BEGIN
+	DELETE FROM row_sums WHERE table_name = 'deployment_config' AND key = +OLD.key;
+END;
+
+CREATE TRIGGER user_secrets_is_added AFTER INSERT ON user_secrets
+BEGIN
+	INSERT INTO row_sums (table_name, key) VALUES ('user_secrets', NEW.id) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+CREATE TRIGGER user_secrets_is_changed AFTER UPDATE ON user_secrets
+BEGIN
+	DELETE FROM row_sums WHERE table_name = 'user_secrets' AND key = +OLD.id;
+	INSERT INTO row_sums (table_name, key) VALUES ('user_secrets', NEW.id) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+CREATE TRIGGER user_secrets_is_removed AFTER DELETE ON user_secrets
+BEGIN
+	DELETE FROM row_sums WHERE table_name = 'user_secrets' AND key = +OLD.id;
+END;
+
+CREATE TRIGGER audit_log_is_added AFTER INSERT ON audit_log
+BEGIN
+	INSERT INTO row_sums (table_name, key) VALUES ('audit_log', NEW.id) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+
+CREATE TRIGGER seal_is_added AFTER INSERT ON seal
+BEGIN
+	INSERT INTO row_sums (table_name, key) VALUES ('seal', NEW.id) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+CREATE TRIGGER seal_is_changed AFTER UPDATE ON seal
+BEGIN
+	DELETE FROM row_sums WHERE table_name = 'seal' AND key = +OLD.id;
+	INSERT INTO row_sums (table_name, key) VALUES ('seal', NEW.id) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+CREATE TRIGGER seal_is_removed AFTER DELETE ON seal
+BEGIN
+	DELETE FROM row_sums WHERE table_name = 'seal' AND key = +OLD.id;
+END;
+
+CREATE TRIGGER archive_is_added AFTER INSERT ON archive
+BEGIN
+	INSERT INTO row_sums (table_name, key) VALUES ('archive', NEW.generation_request_id) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+CREATE TRIGGER archive_is_changed AFTER UPDATE ON archive
+BEGIN
+	DELETE FROM row_sums WHERE table_name = 'archive' AND key = +OLD.generation_request_id;
+	INSERT INTO row_sums (table_name, key) VALUES ('archive', NEW.generation_request_id) ON CONFLICT (table_name, key) DO UPDATE SET sum = NULL;
+END;
+CREATE TRIGGER archive_is_removed AFTER DELETE ON archive
+BEGIN
+	DELETE FROM row_sums WHERE table_name = 'archive' AND key = +OLD.generation_request_id;
+END;
+
+-- The rows that are there already.
+INSERT INTO row_sums (table_name, key)
+SELECT 'generation_requests', id FROM generation_requests
+UNION ALL SELECT 'iteration_snapshots', id FROM iteration_snapshots
+UNION ALL SELECT 'generation_costs', id FROM generation_costs
+UNION ALL SELECT 'users', id FROM users
+UNION ALL SELECT 'apps', id FROM apps
+UNION ALL SELECT 'deployment_config', key FROM deployment_config
+UNION ALL SELECT 'user_secrets', id FROM user_secrets
+UNION ALL SELECT 'audit_log', id FROM audit_log;

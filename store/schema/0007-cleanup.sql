@@ -9,3 +9,6 @@ WHERE artifacts_github_url IS NULL AND github_url <> '';
 
 ALTER TABLE generation_requests DROP COLUMN download_url;
 ALTER TABLE generation_requests DROP COLUMN conversation;
+
+-- The rows are others without the columns.
+UPDATE row_sums SET sum = NULL WHERE table_name = 'generation_requests';

@@ -8,8 +8,6 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("GENSTORE", ROOT / "build" / "genstore")).parent
-SAN = bool(os.environ.get("GENSTORE_SAN"))
 
 
 def sh(*argv, code=0, cwd=ROOT, **env):
@@ -17,49 +15,6 @@ def sh(*argv, code=0, cwd=ROOT, **env):
                           capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == code, f"{argv}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
-
-
-def files_below(top):
-    return sorted(str(p.relative_to(top)) for p in top.rglob("*") if not p.is_dir())
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    """What `make install` puts below a folder; what is built stays as it is (-o all)."""
-    if SAN:
-        pytest.skip("a library with sanitizers is not for other programs")
-    top = tmp_path_factory.mktemp("dest")
-    where = [f"BUILD={BUILD}", "PREFIX=/usr", f"DESTDIR={top}"]
-    sh("make", "-o", "all", "install", *where)
-    yield top
-    sh("make", "uninstall", *where)
-    assert files_below(top) == []
-
-
-def test_install_puts_the_program_the_library_the_header_and_the_manual_in_place(installed):
-    found = files_below(installed / "usr")
-    for name in ("bin/genstore", "lib/libgenstore.a", "lib/libgenstore.so", "lib/libgenstore.so.0",
-                 "lib/pkgconfig/genstore.pc", "include/genstore.h", "share/man/man1/genstore.1"):
-        assert name in found
-
-
-def test_a_c_program_is_built_with_the_installed_library_alone(installed, tmp_path):
-    source = tmp_path / "x.c"
-    source.write_text('#include <genstore.h>\n#include <stdio.h>\nint main(void) { puts(genstore_version()); }\n')
-    flags = sh("pkg-config", "--cflags", "--libs", "genstore", PKG_CONFIG_PATH=str(installed / "usr/lib/pkgconfig"),
-               PKG_CONFIG_SYSROOT_DIR=str(installed)).stdout.split()
-    sh("gcc", "-Wall", "-Werror", source, "-o", tmp_path / "x", f"-I{installed}/usr/include", f"-L{installed}/usr/lib",
-       *flags)
-    version = sh("pkg-config", "--modversion", "genstore", PKG_CONFIG_PATH=str(installed / "usr/lib/pkgconfig"))
-    assert sh(tmp_path / "x", LD_LIBRARY_PATH=str(installed / "usr/lib")).stdout == version.stdout
-
-
-def test_the_shared_library_exports_nothing_without_the_prefix(installed):
-    library = installed / "usr/lib/libgenstore.so.0"
-    symbols = [line.split()[-1] for line in sh("nm", "-D", "--defined-only", library).stdout.splitlines()]
-    assert symbols
-    # The other name is what SQLite looks up when it loads the library as an extension.
-    assert [s for s in symbols if not s.startswith("genstore_")] == ["sqlite3_genstore_init"]
 
 
 def test_the_manual_is_free_of_warnings():

@@ -242,3 +242,37 @@ TEST(there_is_no_archive_of_a_seal_that_is_not_there)
 	CHECK(st);
 	CHECK_EQ(archive_open(st, 99, &o), -ENOENT);
 }
+
+TEST(a_tree_that_says_it_has_more_than_there_is_makes_no_archive)
+{
+	STORE st = store_fixture();
+	AUTO(manifest_builder_freep) struct manifest_builder *b = NULL;
+	AUTO(manifest_unrefp) struct manifest *m = NULL, *large = NULL;
+	AUTO(seal_release) struct seal s = { 0 };
+
+	CHECK(st);
+	CHECK((m = small_tree(st)));
+	CHECK_EQ(manifest_builder_new(&b), 0);
+	struct entry e = m->entries[manifest_find(m, "src/main.js")];
+
+	e.size = INT64_MAX;
+	CHECK_EQ(manifest_add(b, &e), 0);
+	CHECK_EQ(manifest_build(b, &large), 0);
+	CHECK_EQ(seal_compute(st, large, MTIME, &s), -EBADMSG);
+}
+
+TEST(a_seal_of_an_encoder_that_is_not_known_is_refused_with_words)
+{
+	STORE st = store_fixture();
+	AUTO(manifest_unrefp) struct manifest *m = NULL;
+	AUTO(seal_release) struct seal s = { 0 };
+	struct object *o = NULL;
+	int64_t id;
+
+	CHECK(st);
+	CHECK((m = small_tree(st)));
+	CHECK((id = seal(st, m, &s)) > 0);
+	CHECK_EQ(store_fixture_number(st, "UPDATE seal SET encoder = 2 RETURNING id"), id);
+	CHECK_EQ(archive_open(st, id, &o), -EPROTO);
+	CHECK(strstr(genstore_errmsg(st), "newer genstore"));
+}

@@ -6,6 +6,7 @@
 #include "store/generation.h"
 #include "store/stage.h"
 #include "store/stats.h"
+#include "tests/unit/store_fixture.h"
 #include "tests/unit/test.h"
 
 #include <fcntl.h>
@@ -177,6 +178,7 @@ TEST(check_finds_whatever_row_does_not_fit_the_others)
 		{ "UPDATE generation_requests SET updated_at = 'x'", "generation", 0 },
 		{ "UPDATE generation_requests SET mode = 'x'", "database", 0 },
 		{ "UPDATE generation_requests SET app_id = '6c656761-6379-4000-8000-000000000006'", "reference", 0 },
+		{ "INSERT INTO generation_costs (generation_request_id, created_at) VALUES (1, '20r6-11-21T02:45:17Z')", "cost", 0 },
 		{ "UPDATE archive SET sealed_at = 'x'", "archive", 0 },
 		{ "UPDATE iteration_snapshots SET files_snapshot = replace(files_snapshot, 'files\":5', 'files\":6')", "iteration", 0 },
 		{ "UPDATE iteration_snapshots SET files_snapshot = replace(files_snapshot, 'manifest', 'manifesu')", "iteration", 0 },
@@ -218,6 +220,57 @@ TEST(check_finds_whatever_row_does_not_fit_the_others)
 			return;
 		}
 	}
+}
+
+TEST(check_of_a_store_open_read_only_sees_constraints_too)
+{
+	BENCH b = { 0 };
+	struct genstore *reader = genstore_new();
+	struct check_result result;
+	struct found f;
+	int64_t id;
+
+	bench_begin(test, &b);
+	CHECK_EQ(generate(b.st, "todo", 1, &id), 0);
+	CHECK_EQ(db_exec(&b.st->db, "PRAGMA ignore_check_constraints = ON; UPDATE iteration_snapshots SET snapshot_type = 'x'"), 0);
+	CHECK_EQ(genstore_open(reader, b.path, GENSTORE_READ_ONLY), 0);
+	int r = check(reader, 0, &f, &result);
+
+	genstore_free(reader);
+	CHECK_EQ(r, -EUCLEAN);
+	CHECK_STR(f.kind, "database");
+}
+
+TEST(a_row_that_does_not_fit_its_sum_is_damage_and_one_that_sql_changed_is_not)
+{
+	BENCH b = { 0 };
+	struct check_result result;
+	struct found f;
+	int64_t id;
+
+	bench_begin(test, &b);
+	CHECK_EQ(generate(b.st, "todo", 1, &id), 0);
+	CHECK_EQ(store_fixture_number(b.st, "SELECT count(*) FROM row_sums WHERE sum IS NULL"), 0);
+	CHECK_EQ(db_exec(&b.st->db, "UPDATE iteration_snapshots SET prompt_used = 'other'"), 0);
+	CHECK(store_fixture_number(b.st, "SELECT count(*) FROM row_sums WHERE sum IS NULL") > 0);
+	CHECK_EQ(check(b.st, 0, &f, &result), 0);
+	CHECK_EQ(db_exec(&b.st->db, "UPDATE row_sums SET sum = sum + 1 WHERE table_name = 'users'"), 0);
+	CHECK_EQ(check(b.st, 0, &f, &result), -EUCLEAN);
+	CHECK_STR(f.kind, "row");
+}
+
+TEST(a_row_that_is_lost_is_damage)
+{
+	BENCH b = { 0 };
+	struct check_result result;
+	struct found f;
+	int64_t id;
+
+	bench_begin(test, &b);
+	CHECK_EQ(generate(b.st, "todo", 1, &id), 0);
+	CHECK_EQ(db_exec(&b.st->db, "INSERT INTO row_sums VALUES ('iteration_snapshots', 99, 1)"), 0);
+	CHECK_EQ(check(b.st, 0, &f, &result), -EUCLEAN);
+	CHECK_STR(f.kind, "row");
 }
 
 TEST(gc_of_a_store_in_use_removes_nothing)

@@ -1,15 +1,17 @@
+#include "tests/unit/test.h"
+
 #if HAVE_FUSE /* else there is no fs/ to test */
 #include "fs/cache.h"
 #include "fs/intern.h"
 #include "fs/mount.h"
 #include "fs/mounts.h"
 #include "fs/node.h"
+#include "fs/roll.h"
 #include "fs/status.h"
 #include "fs/watch.h"
 #include "store/event.h"
 #include "store/stage.h"
 #include "tests/unit/store_fixture.h"
-#include "tests/unit/test.h"
 
 /* A store with one generation of a small tree, sealed, and a view of it. */
 struct fixture {
@@ -315,12 +317,12 @@ TEST(the_watcher_tells_of_new_grown_sealed_and_removed_generations_twice_and_the
 {
 	AUTO(generation_release) struct generation g = { 0 };
 	AUTO(buf_release) struct buf told = BUF_INIT;
-	AUTO(watch_freep) struct watch *w = NULL;
 	const struct watch_sink sink = { told_inode, told_entry, &told };
 	const struct completion done = { .status = "completed" };
 	char want[64];
 	struct attr a;
 	FIXTURE(f);
+	AUTO(watch_freep) struct watch *w = NULL;
 
 	CHECK_EQ(watch_new(f.v, &w), 0);
 	CHECK_EQ(watch_look(w, &sink), 0);
@@ -369,11 +371,11 @@ TEST(the_watcher_tells_of_new_grown_sealed_and_removed_generations_twice_and_the
 TEST(a_view_of_a_file_that_was_replaced_is_stale)
 {
 	AUTO(buf_release) struct buf other = BUF_INIT;
-	AUTO(watch_freep) struct watch *w = NULL;
 	const struct watch_sink sink = { told_inode, told_entry, &other };
 	struct genstore *st;
 	FILE *file;
 	FIXTURE(f);
+	AUTO(watch_freep) struct watch *w = NULL;
 
 	CHECK_EQ(watch_new(f.v, &w), 0);
 	buf_addf(&other, "%s.other", f.st->path);
@@ -430,6 +432,30 @@ TEST(interned_texts_keep_their_numbers)
 	CHECK(!intern_text(in, 1001));
 	CHECK_EQ(intern_count(in), 1000);
 	intern_free(in);
+}
+
+static int sum_ids(void *arg, int64_t id, const char *name)
+{
+	*(int64_t *)arg += id;
+	return name[0] != 'n';
+}
+
+TEST(a_roll_lists_in_order_what_was_added_and_not_removed)
+{
+	struct roll *roll;
+	int64_t sum = 0;
+
+	CHECK_EQ(roll_new(&roll), 0);
+	for (int64_t id = 1; id <= 1000; id++)
+		CHECK_EQ(roll_add(roll, id, id == 1000 ? "end" : "name"), 0);
+	for (int64_t id = 1; id <= 1000; id += id % 4 == 3 ? 2 : 1)
+		roll_remove(roll, id);
+	CHECK(!roll_name(roll, 5));
+	CHECK_STR(roll_name(roll, 8), "name");
+	CHECK_STR(roll_name(roll, 1000), "end");
+	CHECK_EQ(roll_each(roll, 990, sum_ids, &sum), 1);
+	CHECK_EQ(sum, 992 + 996 + 1000);
+	roll_free(roll);
 }
 
 TEST(mount_options_are_understood_or_named)

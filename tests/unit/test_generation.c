@@ -221,7 +221,7 @@ TEST(a_log_reads_as_lines_with_their_times_at_any_offset)
 		CHECK_EQ(n, min_i64(10, size - at));
 		CHECK_MEM(part, text + at, (size_t)n);
 	}
-	CHECK_EQ(event_next(st, g.id, 1, &e), 1);
+	CHECK_EQ(event_next(st, g.id, 0, &e), 1);
 	CHECK_STR(e.level, "error");
 	CHECK_STR(e.data, "{\"a\":1}");
 	CHECK_EQ(store_fixture_number(st, "SELECT sum FROM generation_events WHERE id = 2"), event_checksum(g.id, &e));
@@ -375,4 +375,117 @@ TEST(the_public_interface_finds_and_reads)
 	CHECK_EQ(genstore_object_read(st, o, 0, 1, text), 1);
 	CHECK_EQ(text[0], '{');
 	genstore_object_free(o);
+}
+
+TEST(a_generation_whose_commit_fails_is_not_handed_out)
+{
+	STORE st = store_fixture();
+	HANDLE reader = store_fixture_again(st);
+	AUTO(generation_release) struct generation g = { 0 };
+
+	CHECK(st);
+	CHECK(reader);
+	TXN t = txn_begin_read(&reader->db);
+
+	CHECK_EQ(t.error, 0);
+	CHECK_EQ(store_fixture_number(reader, "SELECT count(*) FROM generation_requests"), 0);
+	sqlite3_busy_timeout(st->db.handle, 0);
+	CHECK_EQ(generation_create(st, &todo, &g), -EBUSY);
+	CHECK(!g.request_id);
+	CHECK_EQ(txn_commit(&t), 0);
+	CHECK_EQ(generation_create(st, &todo, &g), 0);
+	CHECK_EQ(g.generation_number, 1);
+}
+
+TEST(ending_twice_does_not_change_when_it_ended)
+{
+	STORE st = store_fixture();
+	AUTO(generation_release) struct generation g = { 0 };
+
+	CHECK(st);
+	CHECK_EQ(generation_create(st, &todo, &g), 0);
+	st->clock.fixed = 1000000000;
+	CHECK_EQ(generation_set_status(st, g.id, "cancelled", NULL), 0);
+	st->clock.fixed = 2000000000;
+	CHECK_EQ(generation_set_status(st, g.id, "cancelled", NULL), 0);
+	CHECK_EQ(store_fixture_number(st, "SELECT completed_at = '2001-09-09T01:46:40Z' FROM generation_requests"), 1);
+}
+
+/* Another process collects just before the transaction begins. */
+static int collect_at_begin(unsigned what UNUSED, void *other, void *statement, void *sql UNUSED)
+{
+	struct genstore *st = other;
+	const char *text = sqlite3_sql(statement);
+
+	if (text && !strcmp(text, "BEGIN IMMEDIATE"))
+		db_exec(&st->db, "UPDATE store_state SET value = value + 1 WHERE key = 'gc_epoch'");
+	return 0;
+}
+
+TEST(a_collection_does_not_keep_a_generation_from_its_end)
+{
+	const struct completion done = { .status = "completed" };
+	STORE st = store_fixture();
+	HANDLE other = store_fixture_again(st);
+	AUTO(generation_release) struct generation g = { 0 };
+
+	CHECK(st);
+	CHECK(other);
+	CHECK_EQ(generation_create(st, &todo, &g), 0);
+	CHECK_EQ(generation_set_status(st, g.id, "generating", NULL), 0);
+	CHECK_EQ(add_iteration(st, g.id, 1, "a", "first"), 0);
+	sqlite3_trace_v2(st->db.handle, SQLITE_TRACE_STMT, collect_at_begin, other);
+	CHECK_EQ(generation_finish(st, g.id, &done), 0);
+	sqlite3_trace_v2(st->db.handle, 0, NULL, NULL);
+	CHECK_EQ(store_fixture_number(st, "SELECT value FROM store_state WHERE key = 'gc_epoch'"), 1);
+	CHECK_EQ(store_fixture_number(st, "SELECT count(*) FROM archive"), 1);
+}
+
+/* What a damaged page, or a hand with another program, can do to a row. */
+static int damage(const struct genstore *st, const char *sql)
+{
+	sqlite3 *raw = NULL;
+	int code = sqlite3_open(st->path, &raw);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_exec(raw, sql, NULL, NULL, NULL);
+	sqlite3_close(raw);
+	return code;
+}
+
+TEST(a_column_that_cannot_be_empty_and_is_is_damage)
+{
+	const struct completion done = { .status = "completed" };
+	STORE st = store_fixture();
+	AUTO(generation_release) struct generation g = { 0 }, damaged = { 0 };
+
+	CHECK(st);
+	CHECK_EQ(generation_create(st, &todo, &g), 0);
+	CHECK_EQ(generation_set_status(st, g.id, "generating", NULL), 0);
+	CHECK_EQ(add_iteration(st, g.id, 1, "a", "first"), 0);
+	CHECK_EQ(damage(st, "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'created_at TEXT NOT NULL',"
+			    " 'created_at TEXT') WHERE name = 'generation_requests'"), SQLITE_OK);
+	CHECK_EQ(damage(st, "UPDATE generation_requests SET created_at = NULL"), SQLITE_OK);
+	CHECK_EQ(generation_get(st, g.id, &damaged), -EUCLEAN);
+	CHECK_EQ(generation_finish(st, g.id, &done), -EUCLEAN);
+}
+
+TEST(a_log_that_begins_anywhere_is_damage)
+{
+	static const char *const positions[] = {
+		"UPDATE generation_events SET position = -9223372036854775808",
+		"UPDATE generation_events SET position = 9223372036854775807",
+	};
+	STORE st = store_fixture();
+	AUTO(generation_release) struct generation g = { 0 };
+	char text[64];
+
+	CHECK(st);
+	CHECK_EQ(generation_create(st, &todo, &g), 0);
+	CHECK_EQ(event_add(st, g.id, "log", "info", "hello", 5, NULL), 0);
+	CHECK_EQ(damage(st, positions[0]), SQLITE_OK);
+	CHECK_EQ(log_read(st, g.id, 0, sizeof(text), text), -EBADMSG);
+	CHECK_EQ(damage(st, positions[1]), SQLITE_OK);
+	CHECK_EQ(log_read(st, g.id, 0, sizeof(text), text), -EBADMSG);
+	CHECK_EQ(event_add(st, g.id, "log", "info", "hello", 5, NULL), -EUCLEAN);
 }

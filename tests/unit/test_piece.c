@@ -1,3 +1,4 @@
+#include "store/idlist.h"
 #include "store/piece.h"
 #include "store/stitch/fragment.h"
 #include "tests/unit/store_fixture.h"
@@ -457,4 +458,32 @@ TEST(a_piece_that_was_rolled_back_is_not_served_from_the_cache)
 	CHECK_MEM(data, "other", 5);
 	CHECK_EQ(piece_borrow(st, p.id, 4, &data), -EBADMSG);
 	CHECK_EQ(piece_borrow(st, 77, 4, &data), -EBADMSG);
+}
+
+TEST(a_list_of_ids_has_an_end)
+{
+	AUTO(idlist_release) struct idlist ids = { 0 };
+	AUTO(free_ptr) uint8_t *data = calloc(1, IDLIST_MAX + 1);
+
+	CHECK(data);
+	data[0] = 2; /* id 1, and it again and again */
+	CHECK_EQ(idlist_decode(data, IDLIST_MAX, &ids), 0);
+	CHECK_EQ(ids.count, IDLIST_MAX);
+	CHECK_EQ(idlist_add(&ids, 1), -EFBIG);
+	idlist_release(&ids);
+	CHECK_EQ(idlist_decode(data, IDLIST_MAX + 1, &ids), -EBADMSG);
+}
+
+TEST(a_piece_that_says_it_is_larger_than_any_is_not_read)
+{
+	STORE st = store_fixture();
+	struct piece p = { .codec = PIECE_ZSTD }, found;
+
+	CHECK(st);
+	piece_describe(&p, "x", 1);
+	CHECK_EQ(piece_insert(st, &p, "x", 1), 0);
+	CHECK_EQ(store_fixture_number(st, "UPDATE piece SET size = 33554432 RETURNING id"), p.id);
+	CHECK_EQ(piece_get(st, p.id, &found), 0);
+	CHECK_EQ(store_fixture_number(st, "UPDATE piece SET size = 33554433 RETURNING id"), p.id);
+	CHECK_EQ(piece_get(st, p.id, &found), -EBADMSG);
 }

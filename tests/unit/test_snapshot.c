@@ -747,3 +747,58 @@ TEST(a_walk_stops_at_more_names_than_a_manifest_has_entries)
 	CHECK_EQ(walk_next(w, &item), 1);
 	CHECK_STR(item.path, "0");
 }
+
+/* Whether the store is locked while a file is told of: 1 no, 2 yes. */
+static void note_lock(void *arg, int64_t files, int64_t bytes UNUSED)
+{
+	struct { struct genstore *st; int locked[3]; } *x = arg;
+
+	if (files <= 3)
+		x->locked[files - 1] = sqlite3_txn_state(x->st->db.handle, "main") == SQLITE_TXN_NONE ? 1 : 2;
+}
+
+TEST(a_large_file_is_restored_without_keeping_others_from_writing)
+{
+	enum { LARGE = (4 << 20) + 1 };
+	STORE st = store_fixture();
+	TREE t = tree_new();
+	TREE out = tree_new();
+	AUTO(manifest_unrefp) struct manifest *m = NULL;
+	AUTO(free_ptr) uint8_t *data = malloc(LARGE);
+	struct { struct genstore *st; int locked[3]; } x = { .st = st };
+	const struct restore_options o = { .progress = note_lock, .arg = &x };
+
+	CHECK(st && data);
+	memset(data, 'x', LARGE);
+	CHECK(put(&t, "a", "small"));
+	CHECK(put_bytes(&t, "b", data, LARGE));
+	CHECK(put(&t, "c", "small"));
+	CHECK_EQ(take(st, &t, &m), 0);
+	CHECK_EQ(restore_tree(st, m, out.fd, 0, &o), 0);
+	CHECK_EQ(x.locked[0], 2);
+	CHECK_EQ(x.locked[1], 1);
+	CHECK_EQ(x.locked[2], 2);
+}
+
+/* As on a file system that knows no finer times: within its second a file can change and look the same. */
+TEST(a_time_in_whole_seconds_is_not_trusted_for_two_of_them)
+{
+	const int64_t second = 1000000000, start = 1000 * second + 1;
+	const struct { int64_t time; bool trusted; } cases[] = {
+		{ 1000 * second, false }, { 998 * second, false }, { 997 * second, true }, { 999 * second + 1, true },
+	};
+	STORE st = store_fixture();
+	TREE t = tree_new();
+	MANIFEST m = NULL;
+
+	CHECK(st && put(&t, "a", "1"));
+	CHECK_EQ(take(st, &t, &m), 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		AUTO(statcache_freep) struct statcache *c = NULL;
+		const struct stat_key key = { .size = 1, .mtime = 500 * second, .ctime = cases[i].time, .inode = 1 };
+
+		CHECK_EQ(statcache_save(st, t.cache, start, m, &key), 0);
+		CHECK_EQ(statcache_load(st, t.cache, &c), 0);
+		CHECK_EQ(statcache_find(c, "a", &key) > 0, cases[i].trusted);
+	}
+}

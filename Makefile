@@ -114,7 +114,8 @@ install: all $(BUILD)/genstore.pc ## into $(DESTDIR)$(PREFIX)
 	install -D -m 644 $(BUILD)/genstore.pc $(DESTDIR)$(LIBDIR)/pkgconfig/genstore.pc
 	install -D -m 644 src/genstore.1 $(DESTDIR)$(MANDIR)/man1/genstore.1
 	test ! -e tools/mount.genstore || install -D -m 755 tools/mount.genstore $(DESTDIR)$(SBINDIR)/mount.genstore
-	test ! -e tools/completion.bash || install -D -m 644 tools/completion.bash $(DESTDIR)$(BASHCOMPDIR)/genstore
+	$(BUILD)/genstore completion bash >$(BUILD)/completion.bash
+	install -D -m 644 $(BUILD)/completion.bash $(DESTDIR)$(BASHCOMPDIR)/genstore
 
 uninstall: ## removes what install put there
 	rm -f $(addprefix $(DESTDIR),$(BINDIR)/genstore $(addprefix $(LIBDIR)/,libgenstore.a libgenstore.so \

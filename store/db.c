@@ -310,7 +310,8 @@ struct txn txn_begin(struct db *db)
 {
 	struct txn t = { .db = db };
 
-	if (db->broken)
+	/* Some errors make SQLite roll back by itself: nested in nothing, a savepoint would be a transaction. */
+	if (db->broken || (db->depth && sqlite3_get_autocommit(db->handle)))
 		t.error = store_fail(db->st, -EIO, "an earlier write failed; open the store again");
 	else
 		t.error = run(db, db->depth ? "SAVEPOINT nested" : "BEGIN IMMEDIATE");
@@ -323,8 +324,8 @@ struct txn txn_begin_read(struct db *db)
 {
 	struct txn t = { .db = db };
 
-	/* Inside another one the state is one already. */
-	if (!db->depth && !(t.error = run(db, "BEGIN")))
+	/* Inside another one, which may be that of the shell that loaded the library, the state is one already. */
+	if (sqlite3_get_autocommit(db->handle) && !(t.error = run(db, "BEGIN")))
 		t.depth = ++db->depth;
 	return t;
 }

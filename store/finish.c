@@ -99,7 +99,8 @@ static int prepare(struct genstore *st, const struct generation *g, struct endin
 		return 0;
 	if (r || (r = manifest_load(st, it.manifest, &e->manifest)))
 		return r;
-	if (clock_parse(g->created_at, &mtime))
+	mtime = st->source_date;
+	if (mtime < 0 && clock_parse(g->created_at, &mtime))
 		return store_fail(st, -EUCLEAN, "'%s' has no time of creation", g->request_id);
 	r = seal_compute(st, e->manifest, mtime, &e->seal);
 	return r ? r : deployment_of(st, e->manifest, &e->deployment);

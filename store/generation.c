@@ -120,20 +120,34 @@ int generation_by_request(struct genstore *st, const char *request_id, struct ge
 	return r ? r : generation_get(st, id, ret_g);
 }
 
+/* Steps q from id. In a damaged table the next row may be none of those that were asked for: nobody goes round in circles. */
+static int load_next(struct genstore *st, struct stmt *q, int64_t id, bool back, struct generation *ret_g)
+{
+	AUTO(generation_release) struct generation g = { 0 };
+	int r;
+
+	bind_i64(q, id);
+	if ((r = load(st, q, &g)) <= 0)
+		return r;
+	if (back ? g.id >= id : g.id <= id)
+		return store_fail(st, -EUCLEAN, "the generations are damaged: they are out of order; run 'genstore check'");
+	*ret_g = g;
+	g = (struct generation){ 0 };
+	return 1;
+}
+
 int generation_after(struct genstore *st, int64_t id, struct generation *ret_g)
 {
 	STMT q = db_stmt(&st->db, COLUMNS "WHERE g.id > ? ORDER BY g.id LIMIT 1");
 
-	bind_i64(&q, id);
-	return load(st, &q, ret_g);
+	return load_next(st, &q, id, false, ret_g);
 }
 
 int generation_before(struct genstore *st, int64_t id, struct generation *ret_g)
 {
 	STMT q = db_stmt(&st->db, COLUMNS "WHERE g.id < ? ORDER BY g.id DESC LIMIT 1");
 
-	bind_i64(&q, id);
-	return load(st, &q, ret_g);
+	return load_next(st, &q, id, true, ret_g);
 }
 
 /* One more than any the app has or had: what was removed leaves its number unused. */

@@ -45,7 +45,7 @@ GENSTORE_API int genstore_create(struct genstore *st, const char *path);
  */
 GENSTORE_API int genstore_open(struct genstore *st, const char *path, unsigned flags);
 
-/* One generation. NULL and 0 for what it does not have. */
+/* One generation; all zero before its first use, which later ones release. NULL and 0 for what it does not have. */
 struct genstore_generation {
 	int64_t id;
 	const char *request_id, *app_name, *status, *mode, *created_at, *completed_at;

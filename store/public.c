@@ -24,6 +24,7 @@ static int publish(struct generation *g, struct genstore_generation *ret_g)
 		return -ENOMEM;
 	}
 	*owned = *g;
+	genstore_generation_release(ret_g);
 	*ret_g = (struct genstore_generation){
 		.id = g->id, .request_id = g->request_id, .app_name = g->app_name, .status = g->status, .mode = g->mode,
 		.created_at = g->created_at, .completed_at = g->completed_at, .generation_number = g->generation_number,

@@ -44,8 +44,10 @@ struct genstore *genstore_new(void)
 {
 	struct genstore *st = calloc(1, sizeof(*st));
 
-	if (st)
-		st->db.st = st;
+	if (!st)
+		return NULL;
+	st->db.st = st;
+	st->source_date = -1;
 	return st;
 }
 

@@ -22,6 +22,7 @@ struct genstore {
 	char *path;
 	bool read_only;
 	struct clock clock;
+	int64_t source_date;           /* mtime of what is sealed, seconds since the epoch; -1: when its generation was created */
 	struct id_source ids;
 	struct fragmenter *fragmenter; /* made at first use: store_fragmenter() */
 	struct piece_cache *pieces;    /* made at first use: piece_borrow() */

@@ -73,6 +73,7 @@ async function build(order) {
 
 let order; // start_generation, once it has come
 let wish = 'resume'; // the last control command
+let heard = 0; // how many there were
 let closed = false; // nobody will say anything any more
 let wake = () => {};
 
@@ -87,7 +88,7 @@ createInterface({ input: process.stdin })
 		if (message?.type === 'start_generation')
 			order = message;
 		else if (message?.type === 'control_command')
-			wish = message.command;
+			[wish, heard] = [message.command, heard + 1];
 		wake(); // unknown types are ignored: a later protocol may have more
 	})
 	.on('close', () => {
@@ -108,6 +109,7 @@ async function work() {
 
 	while (iteration < total_iterations && !['cancel', 'stop_request', 'prepare_shutdown'].includes(wish)) {
 		const start = Date.now();
+		const before = heard;
 		iteration++;
 		await send('progress', { stage: 'building', step: 'writing', iteration, total_iterations });
 		const what = await build(order);
@@ -122,7 +124,11 @@ async function work() {
 			iteration_cost: 0,
 			stats: { input_tokens: 0, output_tokens: 0 },
 		});
-		await new Promise((done) => setTimeout(done, 20)); // lets commands in, and the snapshot begin
+		// Who asked for it in `ready`, and was promised it, hears `resume` when the snapshot is taken: until then the tree stays as it is.
+		if (order.acknowledge_iterations && iteration < total_iterations)
+			await until(() => heard > before);
+		else
+			await new Promise((done) => setTimeout(done, 20)); // lets commands in
 		if (wish === 'pause')
 			await until(() => wish !== 'pause');
 	}
@@ -137,7 +143,7 @@ async function work() {
 	});
 }
 
-await send('ready', { workspace: process.cwd(), generator_mode: 'mock' });
+await send('ready', { workspace: process.cwd(), generator_mode: 'mock', acknowledge_iterations: true });
 await until(() => order || wish === 'prepare_shutdown');
 try {
 	if (order)

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -145,6 +146,19 @@ static void hide_revisions(int argc, char **argv, char from, char to)
 			argv[i][0] = to;
 }
 
+/* A letter by itself where there are several in the argument; not what stands behind =, which may be a secret. */
+static int no_such_option(struct cli *cli, char **argv)
+{
+	const char *given = optind > 0 ? argv[optind - 1] : "";
+
+	if (optopt > 0 && optopt < 128)
+		return cli_usage(cli, "no such option: -%c", optopt);
+	/* A byte that is no ASCII: of an argument that getopt is not through with. */
+	if (optopt && optopt < 256 && argv[optind] && strchr(argv[optind], (char)optopt))
+		given = argv[optind];
+	return cli_usage(cli, "no such option: %.*s", (int)strcspn(given, "="), given);
+}
+
 /* Parses argv[1..]; returns 0 with optind at the first argument, or an exit code. */
 static int parse_options(struct cli *cli, struct parser *p, int argc, char **argv)
 {
@@ -158,12 +172,12 @@ static int parse_options(struct cli *cli, struct parser *p, int argc, char **arg
 
 		if (c == ':')
 			return cli_usage(cli, "option '%s' needs a value", given);
-		if (!o && optopt > 0 && optopt < 256)
-			return cli_usage(cli, "no such option: -%c", optopt);
 		if (!o)
-			return cli_usage(cli, "no such option: %s", given);
+			return no_such_option(cli, argv);
 		if ((r = set_option(cli, o, optarg)))
 			return r;
+		/* What is wrong from here on is told in its form. */
+		cli->json = global.json;
 	}
 	return 0;
 }
@@ -178,10 +192,23 @@ static int parse(struct cli *cli, struct parser *p, int argc, char **argv)
 	return r;
 }
 
+/* As login(1) would have set it: the default places hang on it, for a generator too. */
+static void set_home(void)
+{
+	const char *home = getenv("HOME");
+	const struct passwd *user;
+
+	if (home && *home == '/')
+		return;
+	user = getpwuid(getuid());
+	setenv("HOME", user ? user->pw_dir : "/", 1);
+}
+
+/* $XDG_DATA_HOME where it is an absolute path, else ~/.local/share. */
 static int default_store(struct cli *cli)
 {
 	const char *given = getenv("GENSTORE_STORE");
-	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+	const char *data = getenv("XDG_DATA_HOME");
 	int n;
 
 	cli->store_path = global.store ? global.store : given && *given ? given : NULL;
@@ -191,7 +218,7 @@ static int default_store(struct cli *cli)
 	if (data && *data == '/')
 		n = asprintf(&cli->owned_path, "%s/genstore/default.genstore", data);
 	else
-		n = asprintf(&cli->owned_path, "%s/.local/share/genstore/default.genstore", home && *home ? home : "/root");
+		n = asprintf(&cli->owned_path, "%s/.local/share/genstore/default.genstore", getenv("HOME"));
 	if (n < 0)
 		return cli_error(cli, EXIT_FAILED, "no memory");
 	cli->store_path = cli->owned_path;
@@ -255,10 +282,12 @@ static int find_and_run(struct cli *cli, int argc, char **argv)
 
 int cli_main(int argc, char **argv)
 {
-	struct cli cli = { .color = isatty(STDERR_FILENO) && !getenv("NO_COLOR") };
+	const char *no_color = getenv("NO_COLOR");
+	struct cli cli = { .color = isatty(STDERR_FILENO) && !(no_color && *no_color) };
 	int code;
 
 	signal(SIGPIPE, SIG_IGN);
+	set_home();
 	code = find_and_run(&cli, argc, argv);
 	if (out_flush() < 0 && code == EXIT_DONE)
 		code = out_failed(&cli);

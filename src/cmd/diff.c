@@ -129,7 +129,7 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 	r = manifest_diff(a, b, one_change, &w);
 	table_end(&w.sizes);
 	if (r < 0)
-		return ferror(stdout) ? EXIT_DONE : cli_fail(cli, r);
+		return r == -EPIPE || ferror(stdout) ? EXIT_DONE : cli_fail(cli, r);
 	if (r)
 		return r;
 	print_sum(&w);

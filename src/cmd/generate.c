@@ -1,5 +1,6 @@
 /* genstore generate */
 #include "src/cmd/generate_view.h"
+#include "src/cmd/keep.h"
 #include "src/flow/env.h"
 #include "src/flow/flow.h"
 #include "store/app.h"
@@ -228,12 +229,7 @@ static int open_store(struct cli *cli)
 
 	if (cli->store_is_default && access(cli->store_path, F_OK) && errno == ENOENT && (r = command_find("init")->run(cli, 0, NULL)))
 		return r;
-	return cli_open(cli, 0);
-}
-
-static void tell_orphan(void *arg, const char *request_id)
-{
-	cli_note(arg, "generation '%s' was left behind by a genstore that ended: it is paused now", request_id);
+	return cli_open_writer(cli);
 }
 
 static int generate(struct cli *cli, const struct flow_options *f)
@@ -243,8 +239,6 @@ static int generate(struct cli *cli, const struct flow_options *f)
 	struct flow_options with = *f;
 	int r;
 
-	if ((r = flow_adopt_orphans(cli->st, tell_orphan, cli)))
-		return cli_fail(cli, r);
 	if (view_init(&view, cli, !f->env_count))
 		return cli_error(cli, EXIT_FAILED, "no memory");
 	with.tell = view_tell;

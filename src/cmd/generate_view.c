@@ -88,7 +88,7 @@ static void show_status(struct view *v, double percentage, const char *text, siz
 		buf_addf(&line, "[%lld/%lld] ", (long long)min_i64(v->iteration + 1, v->of), (long long)v->of);
 	if (percentage >= 0 && percentage <= 100)
 		buf_addf(&line, "%3.0f %% ", percentage);
-	buf_add(&line, text, n);
+	buf_add(&line, text, utf8_cut(text, n, 8 * STATUS_COLUMNS));
 	utf8_printable(&clean, buf_str(&line), line.len);
 	for (const char *s = buf_str(&clean); s[end] && columns < STATUS_COLUMNS; columns++)
 		do
@@ -121,8 +121,11 @@ static void banner(struct view *v, const struct generation *g)
 	printf("  - S3: s3://leo-saas-generated-apps-{account}/generations/%s/\n  - GitHub: github.com/leo-generated/%s\n",
 	       g->request_id, g->request_id);
 	printf("  - Local: /generations/%s/app.tar.gz", g->request_id);
-	if (v->mountpoint)
-		printf(" (mounted at %s)", v->mountpoint);
+	if (v->mountpoint) {
+		buf_reset(&line);
+		utf8_printable(&line, v->mountpoint, strlen(v->mountpoint));
+		printf(" (mounted at %s)", buf_str(&line));
+	}
 	fputs("\n\n", stdout);
 	fflush(stdout);
 }
@@ -203,7 +206,7 @@ static void on_iteration(struct view *v, const struct flow_news *n)
 	out_object_end(&j);
 }
 
-static void on_stopping(struct view *v, const struct flow_news *n)
+static void on_note(struct view *v, const struct flow_news *n)
 {
 	clear_status(v);
 	cli_note(v->cli, "%s", n->line);
@@ -213,7 +216,7 @@ void view_tell(void *view, const struct flow_news *news)
 {
 	static void (*const shows[])(struct view *v, const struct flow_news *n) = {
 		[FLOW_BEGUN] = on_begun, [FLOW_LINE] = on_line, [FLOW_PROGRESS] = on_progress, [FLOW_ITERATION] = on_iteration,
-		[FLOW_STOPPING] = on_stopping,
+		[FLOW_NOTE] = on_note,
 	};
 
 	shows[news->kind](view, news);
@@ -259,7 +262,7 @@ static void print_complete(const struct view *v, const struct flow_result *r, co
 
 static void print_summary(const struct flow_result *r, const struct generation *g)
 {
-	AUTO(buf_release) struct buf line = BUF_INIT, names = BUF_INIT;
+	AUTO(buf_release) struct buf line = BUF_INIT;
 	struct jw j;
 
 	out_object(&j, &line, "summary");
@@ -271,12 +274,7 @@ static void print_summary(const struct flow_result *r, const struct generation *
 	jw_real(&j, "cost_usd", r->cost.cost_usd);
 	jw_int(&j, "input_tokens", r->cost.input_tokens);
 	jw_int(&j, "output_tokens", r->cost.output_tokens);
-	jw_object(&j, "left_out");
-	jw_int(&j, "ignored", r->left_out.ignored);
-	jw_int(&j, "secrets", r->left_out.secrets);
-	buf_addf(&names, "[%s]", buf_str(&r->left_out.names));
-	jw_raw(&j, "names", buf_str(&names));
-	jw_end(&j);
+	left_out_json(&j, &r->left_out);
 	jw_str(&j, "workspace", r->workspace);
 	out_object_end(&j);
 }

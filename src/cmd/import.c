@@ -84,20 +84,13 @@ static void show_progress(void *arg, int64_t files UNUSED, int64_t bytes)
 
 static int metadata(const struct left_out *l, struct buf *out)
 {
-	AUTO(buf_release) struct buf names = BUF_INIT;
 	struct jw j;
 
 	jw_begin(&j, out, 0);
 	jw_object(&j, NULL);
-	jw_object(&j, "left_out");
-	jw_int(&j, "ignored", l->ignored);
-	jw_int(&j, "secrets", l->secrets);
-	buf_addf(&names, "[%s]", buf_str(&l->names));
-	jw_raw(&j, "names", buf_str(&names));
-	jw_int(&j, "changing", l->changing);
+	left_out_json(&j, l);
 	jw_end(&j);
-	jw_end(&j);
-	return buf_error(&names) ? buf_error(&names) : buf_error(out);
+	return buf_error(out);
 }
 
 struct imported {

@@ -71,13 +71,14 @@ static void print_object(const struct generation *g)
 	out_object_more(&j);
 }
 
-static int print_some(struct cli *cli, const int64_t *ids, size_t count)
+static int print_some(struct cli *cli, const int64_t *ids, size_t count, bool titled)
 {
 	static const char *const titles[] = { "REQUEST ID", "APP", "STATUS", "ITERATIONS", "ARCHIVE", "CREATED" };
 	struct table t;
 	int r = 0;
 
 	table_begin(&t, titles, ARRAY_LEN(titles), "lllrrl");
+	t.untitled = !titled;
 	for (size_t i = 0; i < count && !r && !ferror(stdout); i++) {
 		AUTO(generation_release) struct generation g = { 0 };
 
@@ -99,7 +100,7 @@ static int print_all(struct cli *cli, const struct idlist *ids, int64_t limit)
 	int r = 0;
 
 	for (size_t i = 0; i < count && !r && !ferror(stdout); i += ROWS_AT_ONCE)
-		r = print_some(cli, ids->ids + i, count - i < ROWS_AT_ONCE ? count - i : ROWS_AT_ONCE);
+		r = print_some(cli, ids->ids + i, count - i < ROWS_AT_ONCE ? count - i : ROWS_AT_ONCE, !i);
 	if (!r && !cli->json && count < ids->count && o.limit == INT64_MIN)
 		cli_note(cli, "the newest %zu; --all shows all", count);
 	if (!r && !cli->json && !ids->count)

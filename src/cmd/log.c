@@ -16,7 +16,7 @@ static struct {
 } o;
 
 static const struct opt options[] = {
-	{ "follow", 'f', OPT_FLAG, &o.follow, NULL, "go on until the generation ends" },
+	{ "follow", 'f', OPT_FLAG, &o.follow, NULL, "go on until the generation ends, or is paused" },
 	{ "level", 0, OPT_TEXT, &o.level, "L", "debug, info, warn or error: that and worse" },
 	{ 0 },
 };
@@ -123,6 +123,10 @@ static int follow(struct cli *cli, int64_t generation, int64_t last)
 			return r;
 		if (is_over(&g) || ferror(stdout))
 			return 0;
+		if (strcmp(g.status, "paused") == 0) {
+			cli_note(cli, "'%s' is paused", g.request_id);
+			return 0;
+		}
 		if ((r = wait_for_change(cli->st, version)) <= 0)
 			return r;
 	}

@@ -32,29 +32,34 @@ static void tell_step(void *arg, int from, int to, const char *name, const char 
 	out_object_end(&j);
 }
 
-/* <store>.v<from>-20251211T203000Z.bak, beside the store. */
-static int backup_name(struct cli *cli, int from, char **ret_path)
+/* <store>.v<from>-20251211T203000Z.bak, beside the store; with -2 and so on where that is there already. */
+static int backup_name(struct cli *cli, int from, int again, char **ret_path)
 {
-	char now[CLOCK_TEXT], *to = now;
+	char now[CLOCK_TEXT], nth[16] = "", *to = now;
 
 	store_now(cli->st, now);
 	for (const char *p = now; *p; p++)
 		if (*p != '-' && *p != ':')
 			*to++ = *p;
 	*to = '\0';
-	return asprintf(ret_path, "%s.v%d-%s.bak", cli->store_path, from, now) < 0 ? -ENOMEM : 0;
+	if (again > 1)
+		snprintf(nth, sizeof(nth), "-%d", again);
+	return asprintf(ret_path, "%s.v%d-%s%s.bak", cli->store_path, from, now, nth) < 0 ? -ENOMEM : 0;
 }
 
 static int take_backup(struct cli *cli, int from, char **ret_path)
 {
-	AUTO(free_ptr) char *path = NULL;
-	int r;
+	int r = -EEXIST;
 
-	if ((r = backup_name(cli, from, &path)) || (r = backup_store(cli->st, path, &(struct backup_options){ 0 })))
-		return cli_fail(cli, r);
-	cli_note(cli, "the store as it was is in '%s'", path);
-	*ret_path = MOVE(path);
-	return 0;
+	for (int again = 1; r == -EEXIST && again < 100; again++) {
+		AUTO(free_ptr) char *path = NULL;
+
+		if ((r = backup_name(cli, from, again, &path)) || (r = backup_store(cli->st, path, &(struct backup_options){ 0 })))
+			continue;
+		cli_note(cli, "the store as it was is in '%s'", path);
+		*ret_path = MOVE(path);
+	}
+	return r ? cli_fail(cli, r) : 0;
 }
 
 static void summary(const struct cli *cli, int from, int to, const char *backup)

@@ -4,6 +4,7 @@
 #if HAVE_FUSE
 #include "fs/mount.h"
 #include "fs/mounts.h"
+#include "store/base/utf8.h"
 
 static struct { bool foreground; struct opt_list options; } o;
 
@@ -22,7 +23,11 @@ static int list_one(void *arg, const struct mount_entry *m)
 		jw_str(&j, "store", m->source);
 		out_object_end(&j);
 	} else {
-		printf("%s on %s\n", m->source, m->target);
+		AUTO(buf_release) struct buf text = BUF_INIT, safe = BUF_INIT;
+
+		buf_addf(&text, "%s on %s", m->source, m->target);
+		utf8_printable(&safe, buf_str(&text), text.len);
+		puts(buf_str(&safe));
 	}
 	return 0;
 }

@@ -122,9 +122,10 @@ void table_end(struct table *t)
 	for (const char *s = p; s < end; s += strlen(s) + 1, column = (column + 1) % t->columns)
 		if (width(s) > widths[column])
 			widths[column] = width(s);
-	for (size_t i = 0; i < t->columns; i++)
+	for (size_t i = 0; i < t->columns && !t->untitled; i++)
 		print_cell(t->titles[i], i, widths[i] - width(t->titles[i]), t->align[i], i + 1 == t->columns);
-	putchar('\n');
+	if (!t->untitled)
+		putchar('\n');
 	column = 0;
 	for (const char *s = p; s < end; s += strlen(s) + 1) {
 		print_cell(s, column, widths[column] - width(s), t->align[column], column + 1 == t->columns);

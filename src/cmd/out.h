@@ -29,6 +29,7 @@ struct table {
 	const char *const *titles;
 	size_t columns;
 	const char *align; /* 'l' or 'r' for each column */
+	bool untitled;     /* goes on where another one ended */
 };
 void table_begin(struct table *t, const char *const *titles, size_t columns, const char *align);
 void table_cell(struct table *t, const char *text);

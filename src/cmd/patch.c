@@ -4,6 +4,7 @@
 #include "store/object.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -89,7 +90,25 @@ static void label_of(struct buf *out, const char *side, const struct entry *e)
 	utf8_printable(out, e->path, e->path_len);
 }
 
-/* diff's exit code, or -errno. What this program has in its buffer goes first. */
+/* A reader that leaves ends diff without a word: this program ignores SIGPIPE, diff is not to inherit that. */
+static int spawn_diff(char *const *argv, pid_t *ret_pid)
+{
+	posix_spawnattr_t attr;
+	sigset_t pipe;
+	int r = posix_spawnattr_init(&attr);
+
+	if (r)
+		return -r;
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	posix_spawnattr_setsigdefault(&attr, &pipe);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
+	r = posix_spawnp(ret_pid, "diff", NULL, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+	return -r;
+}
+
+/* diff's exit code, or -errno; -EPIPE when its reader has left. What this program has in its buffer goes first. */
 static int run_diff(const struct side *a, const struct side *b, const char *label_a, const char *label_b)
 {
 	char file_a[32], file_b[32];
@@ -103,12 +122,14 @@ static int run_diff(const struct side *a, const struct side *b, const char *labe
 	snprintf(file_b, sizeof(file_b), "/dev/fd/%d", b->fd);
 	memcpy(copies, argv, sizeof(argv));
 	fflush(stdout);
-	if ((r = posix_spawnp(&pid, "diff", NULL, NULL, copies, environ)))
-		return -r;
+	if ((r = spawn_diff(copies, &pid)))
+		return r;
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -EINTR;
+	if (WIFSIGNALED(status))
+		return WTERMSIG(status) == SIGPIPE ? -EPIPE : -EINTR;
+	return WEXITSTATUS(status);
 }
 
 int patch_print(struct cli *cli, const struct entry *a, const struct entry *b)
@@ -126,6 +147,8 @@ int patch_print(struct cli *cli, const struct entry *a, const struct entry *b)
 		return 0;
 	}
 	r = run_diff(&old, &new, buf_str(&label_a), buf_str(&label_b));
+	if (r == -EPIPE)
+		return r;
 	if (r < 0)
 		return cli_error(cli, EXIT_FAILED, "cannot run 'diff': %s; install diffutils", strerror(-r));
 	return r > 1 ? cli_error(cli, EXIT_FAILED, "'diff' failed") : 0;

@@ -5,7 +5,10 @@
 #include "src/cmd/cmd.h"
 #include "store/manifest.h"
 
-/* a NULL: added, b NULL: removed; entries are files or symbolic links. Writes to stdout: 0, or an exit code with the error told. */
+/*
+ * a NULL: added, b NULL: removed; entries are files or symbolic links. Writes to stdout: 0, or an exit code with the error told;
+ * -EPIPE when its reader has left.
+ */
 int patch_print(struct cli *cli, const struct entry *a, const struct entry *b);
 
 #endif

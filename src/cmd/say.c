@@ -96,6 +96,20 @@ int cli_fail(struct cli *cli, int r)
 	return tell(cli, cli_exit_code(r), *words ? words : strerror(-r));
 }
 
+/* https://reproducible-builds.org/specs/source-date-epoch/: the time of what is in an archive. */
+static int obey_source_date(struct cli *cli)
+{
+	const char *text = getenv("SOURCE_DATE_EPOCH");
+	size_t digits = text ? strspn(text, "0123456789") : 0;
+
+	if (!text || !*text)
+		return 0;
+	if (text[digits] || digits > 11)
+		return cli_error(cli, EXIT_USAGE, "SOURCE_DATE_EPOCH is '%s'; it takes seconds since 1970", text);
+	cli->st->source_date = strtoll(text, NULL, 10);
+	return 0;
+}
+
 int cli_open(struct cli *cli, unsigned flags)
 {
 	int r;
@@ -107,7 +121,7 @@ int cli_open(struct cli *cli, unsigned flags)
 	r = genstore_open(cli->st, cli->store_path, flags);
 	if (r == -ENOENT)
 		return tell(cli, EXIT_NO_STORE, genstore_errmsg(cli->st));
-	return r ? cli_fail(cli, r) : 0;
+	return r ? cli_fail(cli, r) : obey_source_date(cli);
 }
 
 /* Names in it can come from a store that somebody else wrote: nothing steers the terminal. */

@@ -2,6 +2,7 @@
 #include "src/cmd/files_json.h"
 #include "src/cmd/out.h"
 #include "src/cmd/rev.h"
+#include "store/base/utf8.h"
 
 enum { PROMPT_BYTES = 60 };
 
@@ -47,13 +48,7 @@ static int print_object(struct cli *cli, const struct iteration *it)
 /* Bytes of the first line, at most PROMPT_BYTES, no character cut. */
 static size_t first_words(const char *s)
 {
-	size_t n = s ? strcspn(s, "\n") : 0;
-
-	if (n <= PROMPT_BYTES)
-		return n;
-	for (n = PROMPT_BYTES; n && (s[n] & 0xc0) == 0x80;)
-		n--;
-	return n;
+	return s ? utf8_cut(s, strcspn(s, "\n"), PROMPT_BYTES) : 0;
 }
 
 static void add_row(struct table *t, const struct iteration *it)

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-enum { PAUSE_MS = 20 };
+enum { PAUSE_MS = 20, KEPT_MS = 60000 };
 
 /* What the control commands have asked for. */
 enum wish { GO_ON, PAUSE, STOP, CANCEL, SHUT_DOWN };
@@ -19,6 +19,7 @@ struct work {
 	int level; /* of the app as it is */
 	int iteration, max_iterations;
 	enum wish wish;
+	bool acknowledged; /* the orchestrator says when an iteration is kept */
 	bool told; /* an `error` message said what went wrong */
 	int64_t began, tokens_in, tokens_out;
 	double cost;
@@ -158,6 +159,17 @@ static void obey(struct work *w, const struct order *o)
 			w->wish = wishes[i].wish;
 }
 
+/* The tree must not change while its snapshot is taken: waits for the word that it was, or for any other. */
+static int wait_until_kept(struct work *w)
+{
+	AUTO(order_release) struct order o = { 0 };
+	int r = 0;
+
+	if (w->acknowledged && w->iteration < w->max_iterations && (r = wire_receive(&w->wire, KEPT_MS, &o)) > 0)
+		obey(w, &o);
+	return r;
+}
+
 /* Hears what came in, for a short while; while paused, until something else is wanted. */
 static int listen_a_while(struct work *w)
 {
@@ -231,6 +243,7 @@ static int take_order(struct work *w, const struct order *start)
 	int r;
 
 	w->began = clock_ms();
+	w->acknowledged = start->acknowledges;
 	w->max_iterations = (int)max_i64(1, min_i64(start->max_iterations, LEVEL_MAX));
 	memcpy(w->session, start->resume_session_id, sizeof(w->session));
 	if (!*w->session && (r = id_uuid4(&(struct id_source){ 0 }, w->session)) < 0)
@@ -250,7 +263,7 @@ static int do_work(struct work *w)
 	if ((r = send_friendly(w, "setup", w->level ? "Continuing the app" : "Starting a new app")) < 0)
 		return r;
 	while (w->wish == GO_ON && w->iteration < w->max_iterations && w->level < LEVEL_MAX)
-		if ((r = iterate(w)) < 0 || (r = listen_a_while(w)) < 0)
+		if ((r = iterate(w)) < 0 || (r = wait_until_kept(w)) < 0 || (r = listen_a_while(w)) < 0)
 			return r;
 	return w->wish == SHUT_DOWN ? 0 : send_complete(w);
 }
@@ -285,6 +298,7 @@ static int run(struct work *w)
 	j = wire_begin(&w->wire, "ready");
 	jw_str(j, "workspace", w->dir);
 	jw_str(j, "generator_mode", "mock");
+	jw_bool(j, "acknowledge_iterations", true);
 	if ((r = wire_send(&w->wire)) < 0 || (r = wait_for_start(w, &start)) < 0)
 		return r;
 	if (r > 0 && ((r = take_order(w, &start)) < 0 || (r = do_work(w)) < 0))

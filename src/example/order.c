@@ -24,6 +24,7 @@ static int take_fields(const json_t *message, struct order *o)
 	copy_short(message, "command", o->command, sizeof(o->command));
 	copy_short(message, "resume_session_id", o->resume_session_id, sizeof(o->resume_session_id));
 	o->max_iterations = json_integer_value(json_object_get(message, "max_iterations"));
+	o->acknowledges = json_is_true(json_object_get(message, "acknowledge_iterations"));
 	if ((r = copy_text(message, "app_name", &o->app_name)) < 0)
 		return r;
 	return copy_text(message, "prompt", &o->prompt);

@@ -13,6 +13,7 @@ struct order {
 	char resume_session_id[128];
 	struct buf app_name, prompt; /* any bytes but bad UTF-8, NUL included */
 	int64_t max_iterations;
+	bool acknowledges; /* a word comes when an iteration is kept */
 };
 
 /* 1: *ret_order is filled, release it; 0: the line is no JSON object; negative errno. */

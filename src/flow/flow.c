@@ -3,9 +3,11 @@
 #include "src/flow/state.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 
 enum {
+	QUIET_MS = 60000,                          /* of silence, until the stdin of what has not said ready is closed */
 	FAREWELL_MS = 10000,                       /* for a generator to say that it is ready to be shut down */
 	GONE_MS = SPAWN_GRACE_MS + 10000,          /* for the keeper to end everything */
 };
@@ -81,9 +83,9 @@ static int start(struct flow *f, int64_t run)
 	return r;
 }
 
-static void stopping(struct flow *f, const char *words)
+static void note(struct flow *f, const char *words)
 {
-	f->o->tell(f->o->arg, &(struct flow_news){ .kind = FLOW_STOPPING, .generation = &f->g, .line = words, .n = strlen(words) });
+	f->o->tell(f->o->arg, &(struct flow_news){ .kind = FLOW_NOTE, .generation = &f->g, .line = words, .n = strlen(words) });
 }
 
 /* Once: pause. SIGINT again: cancel. While it is ending anyway: end it now. */
@@ -92,11 +94,12 @@ static void take_signals(struct flow *f)
 	struct signalfd_siginfo info;
 
 	while (read(f->signals, &info, sizeof(info)) == sizeof(info)) {
+		f->signalled++;
 		if (f->outcome == RUNNING || f->outcome == RAN) {
 			/* What ran to its end becomes an iteration first. */
 			f->outcome = f->outcome == RAN ? RAN : PAUSED;
 			f->interrupts = 1;
-			stopping(f, "stopping; once more cancels the generation");
+			note(f, "stopping; once more cancels the generation");
 		} else if (f->outcome != PAUSED || !f->interrupts) {
 			child_end(&f->stdio.child, true);
 		} else if (info.ssi_signo == SIGINT) {
@@ -105,6 +108,30 @@ static void take_signals(struct flow *f)
 			child_end(&f->stdio.child, true);
 		}
 	}
+}
+
+bool flow_waits(struct flow *f, int r)
+{
+	int before = f->signalled;
+
+	if (r != -EBUSY)
+		return false;
+	take_signals(f);
+	f->impatience += f->signalled - before;
+	if (!f->told_locked)
+		note(f, "the store is locked by another process: waiting for it; Ctrl-C twice gives up");
+	f->told_locked = true;
+	return f->impatience < 2;
+}
+
+int flow_flush(struct flow *f)
+{
+	int r;
+
+	do
+		r = journal_flush(&f->journal);
+	while (flow_waits(f, r));
+	return r;
 }
 
 static int milliseconds(int64_t until, int most)
@@ -122,6 +149,8 @@ static int step(struct flow *f, int64_t until)
 	const struct stdio_hear hear = { hear_line, f };
 	int wait, news, r = journal_tick(&f->journal, &wait);
 
+	if (r == -EBUSY)
+		r = flow_flush(f);
 	if (r)
 		return r;
 	news = stdio_step(&f->stdio, f->signals, milliseconds(until, wait), &hear, &f->status);
@@ -129,6 +158,8 @@ static int step(struct flow *f, int64_t until)
 		return news;
 	f->ended |= (news & STDIO_ENDED) != 0;
 	f->gone |= (news & STDIO_GONE) != 0;
+	if (news & STDIO_HEARD)
+		f->heard_ms = clock_ms();
 	if (news & STDIO_SIGNAL)
 		take_signals(f);
 	return 0;
@@ -140,14 +171,38 @@ static void broken(struct flow *f, int r)
 	flow_fail(f, "cannot keep the log: %s", *f->st->errmsg ? f->st->errmsg : strerror(-r));
 }
 
+/* A plain command that reads its stdin would wait for ever for its end. */
+static bool may_wait_for_us(const struct flow *f)
+{
+	return !f->is_wsi && !f->stdio.deaf;
+}
+
+/* Milliseconds of silence that are borne; 0: any. */
+static int64_t patience(const struct flow *f)
+{
+	if (!may_wait_for_us(f))
+		return f->o->silence_ms;
+	return f->o->silence_ms ? min_i64(QUIET_MS, f->o->silence_ms / 2) : QUIET_MS;
+}
+
+static int lose_patience(struct flow *f)
+{
+	if (may_wait_for_us(f)) {
+		stdio_close(&f->stdio);
+		return flow_log(f, "debug", "neither a word nor ready so far: its stdin is closed");
+	}
+	flow_fail(f, "the generator said nothing for %lld s", (long long)(f->o->silence_ms / 1000));
+	return 0;
+}
+
 static void listen_to(struct flow *f)
 {
 	int r;
 
 	while (f->outcome == RUNNING) {
-		int64_t until = f->o->silence_ms ? f->heard_ms + f->o->silence_ms : -1;
+		int64_t limit = patience(f);
 
-		if ((r = step(f, until)))
+		if ((r = step(f, limit ? f->heard_ms + limit : -1)))
 			broken(f, r);
 		if (f->outcome != RUNNING)
 			return;
@@ -155,8 +210,8 @@ static void listen_to(struct flow *f)
 			hear_end(f);
 		else if (f->gone)
 			flow_fail(f, "the generator was killed");
-		else if (until >= 0 && clock_ms() >= until && f->heard_ms + f->o->silence_ms == until)
-			flow_fail(f, "the generator said nothing for %lld s", (long long)(f->o->silence_ms / 1000));
+		else if (limit && clock_ms() - f->heard_ms >= limit && (r = lose_patience(f)))
+			broken(f, r);
 	}
 }
 
@@ -239,8 +294,14 @@ static int make_request(struct flow *f, const char *request_id)
 
 static int add_secrets(struct flow *f)
 {
+	struct rlimit core;
 	int r = 0;
 
+	/* A core file in the workspace would carry them into the snapshot. */
+	if (f->o->env_count && !getrlimit(RLIMIT_CORE, &core)) {
+		core.rlim_cur = 0;
+		setrlimit(RLIMIT_CORE, &core);
+	}
 	for (size_t i = 0; !r && i < f->o->env_count; i++)
 		if (!env_is_passed(f->o->env[i]) && getenv(f->o->env[i]))
 			r = redact_add(&f->secrets, getenv(f->o->env[i]));
@@ -256,7 +317,8 @@ static int begin(struct flow *f)
 	if (r || (r = id_request(&f->st->ids, id)))
 		return store_fail(f->st, r, "cannot begin: %s", strerror(-r));
 	if ((r = workspace_make(id, &f->workspace)))
-		return store_fail(f->st, r, "cannot make a workspace: %s; GENSTORE_WORKSPACES says where", strerror(-r));
+		return store_fail(f->st, -EIO, "cannot make a workspace: %s; GENSTORE_WORKSPACES says where, an absolute path",
+				  r == -ENXIO ? "HOME is not set" : r == -EINVAL ? "GENSTORE_WORKSPACES is a relative path" : strerror(-r));
 	if ((r = make_request(f, id))) {
 		remove_tree(f->workspace.path);
 		return r;
@@ -264,7 +326,8 @@ static int begin(struct flow *f)
 	f->journal = (struct journal){ .st = f->st, .generation = f->g.id };
 	f->began_ms = clock_ms();
 	f->st->errmsg[0] = '\0';
-	return 0;
+	/* A locked store is asked again and again (flow_waits), with an ear for signals in between. */
+	return db_exec(&f->st->db, "PRAGMA busy_timeout = 500");
 }
 
 static const char *status_of(enum outcome outcome)
@@ -284,11 +347,15 @@ static int write_end(struct flow *f)
 	};
 	int r;
 
+	TXN t = txn_begin(&f->st->db);
+
+	if (t.error)
+		return t.error;
 	if (f->outcome == PAUSED)
 		r = generation_set_status(f->st, f->g.id, c.status, NULL);
 	else
 		r = generation_finish(f->st, f->g.id, &c);
-	return r ? r : running_drop(f->st, f->g.request_id);
+	return r || (r = running_drop(f->st, f->g.request_id)) ? r : txn_commit(&t);
 }
 
 /* After a commit that failed nothing more is written with that connection: another one says how it ended, if it can. */
@@ -311,11 +378,13 @@ static int end(struct flow *f)
 	else if (f->outcome != COMPLETED)
 		r = flow_log(f, "warn", "%s", status_of(f->outcome));
 	if (!r)
-		r = journal_flush(&f->journal);
+		r = flow_flush(f);
 	/* A log that cannot be kept must not keep the end from being written. */
 	if (r)
 		broken(f, r);
-	r = write_end(f);
+	do
+		r = write_end(f);
+	while (flow_waits(f, r));
 	if (!r)
 		return 0;
 	if (f->outcome != FAILED)
@@ -351,7 +420,7 @@ static int run(struct flow *f, struct flow_result *ret)
 	if ((r = end(f)))
 		return r;
 	fill_result(f, ret);
-	return 0;
+	return db_exec(&f->st->db, "PRAGMA busy_timeout = 10000");
 }
 
 int flow_run(struct genstore *st, const struct flow_options *o, struct flow_result *ret_result)
@@ -371,6 +440,8 @@ int flow_run(struct genstore *st, const struct flow_options *o, struct flow_resu
 	sigprocmask(SIG_BLOCK, &ours, &before);
 	if (!(r = begin(&f)))
 		r = run(&f, &result);
+	/* One too many must not keep its end from being told. */
+	take_signals(&f);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (r)
 		return r;

@@ -20,9 +20,9 @@ enum {
 
 /* What happens, told while it does. Text is borrowed for the call. */
 struct flow_news {
-	enum { FLOW_BEGUN, FLOW_LINE, FLOW_PROGRESS, FLOW_ITERATION, FLOW_STOPPING } kind;
+	enum { FLOW_BEGUN, FLOW_LINE, FLOW_PROGRESS, FLOW_ITERATION, FLOW_NOTE } kind;
 	const struct generation *generation;
-	const char *type, *level, *line; /* FLOW_LINE; line for FLOW_PROGRESS and FLOW_STOPPING too */
+	const char *type, *level, *line; /* FLOW_LINE; line for FLOW_PROGRESS and FLOW_NOTE (words of this program's) too */
 	size_t n;                        /* bytes of line */
 	double percentage;               /* FLOW_PROGRESS: negative when not known */
 	int64_t iteration, of;           /* 0 when not known */

@@ -1,9 +1,12 @@
 /* What a generator says, and what follows from it: one function for each message that does more than be logged. */
 #include "src/flow/state.h"
+#include "store/base/utf8.h"
 
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/wait.h>
+
+enum { ERROR_MAX = 4000 }; /* bytes of a generator's words about its own failure */
 
 bool flow_listens(const struct flow *f)
 {
@@ -34,14 +37,20 @@ void flow_fail(struct flow *f, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_vaddf(&f->error, fmt, ap);
 	va_end(ap);
+	if (f->error.len > ERROR_MAX) {
+		f->error.len = utf8_cut(buf_str(&f->error), f->error.len, ERROR_MAX);
+		buf_adds(&f->error, "...");
+	}
 }
 
 static int add_event(struct flow *f, const char *type, const char *level, const char *line, size_t n, const struct buf *data)
 {
 	struct flow_news news = { .kind = FLOW_LINE, .generation = &f->g, .type = type, .level = level, .line = line, .n = n };
+	int r;
 
 	f->o->tell(f->o->arg, &news);
-	return journal_add(&f->journal, type, level, line, n, data);
+	r = journal_add(&f->journal, type, level, line, n, data);
+	return r == -EBUSY ? flow_flush(f) : r;
 }
 
 int flow_log(struct flow *f, const char *level, const char *fmt, ...)
@@ -60,27 +69,33 @@ static int say(struct flow *f, const struct buf *message)
 	return f->send ? f->send(f, message) : 0;
 }
 
-static int on_ready(struct flow *f, const struct wsi_message *m UNUSED)
+static int on_ready(struct flow *f, const struct wsi_message *m)
 {
 	AUTO(buf_release) struct buf order = BUF_INIT;
 	const struct wsi_start start = {
 		.prompt = f->g.prompt, .mode = f->g.mode, .app_name = f->g.app_name, .user_id = f->g.user_id, .app_id = f->g.app_id,
 		.max_iterations = f->g.max_iterations,
+		.acknowledge = wsi_bool(m, "acknowledge_iterations", false),
 	};
+
+	int r;
 
 	f->is_wsi = true;
 	if (f->started)
 		return 0;
 	f->started = true;
+	f->acknowledges = start.acknowledge;
+	if (f->stdio.deaf && (r = flow_log(f, "warn", "ready came after its stdin was closed: it cannot be told anything")))
+		return r;
 	wsi_start_generation(&order, &start);
 	return say(f, &order);
 }
 
 static int on_conversation(struct flow *f, const struct wsi_message *m)
 {
-	f->tokens_in += max_i64(0, wsi_int(m, "input_tokens", 0));
-	f->tokens_out += max_i64(0, wsi_int(m, "output_tokens", 0));
-	f->spent += wsi_real(m, "cost_usd", 0) > 0 ? wsi_real(m, "cost_usd", 0) : 0;
+	f->tokens_in = min_i64(f->tokens_in + wsi_count(m, "input_tokens", 0), WSI_COUNT_MAX);
+	f->tokens_out = min_i64(f->tokens_out + wsi_count(m, "output_tokens", 0), WSI_COUNT_MAX);
+	f->spent += wsi_cost(m, "cost_usd", 0);
 	return 0;
 }
 
@@ -146,7 +161,20 @@ static int64_t tokens_of(const json_t *stats, const char *name, int64_t heard)
 {
 	const json_t *v = json_object_get(stats, name);
 
-	return json_is_integer(v) && json_integer_value(v) >= 0 ? json_integer_value(v) : heard;
+	return json_is_integer(v) && json_integer_value(v) >= 0 ? min_i64(json_integer_value(v), WSI_COUNT_MAX) : heard;
+}
+
+/* To a generator that waits for it, so that its tree stays as it is while the snapshot is taken. */
+static int acknowledge(struct flow *f, int64_t number)
+{
+	AUTO(buf_release) struct buf order = BUF_INIT;
+	char words[64];
+
+	if (!f->acknowledges || f->outcome != RUNNING || number >= f->g.max_iterations)
+		return 0;
+	snprintf(words, sizeof(words), "iteration %lld is kept", (long long)number);
+	wsi_control(&order, "resume", words);
+	return say(f, &order);
 }
 
 static int on_iteration(struct flow *f, const struct wsi_message *m)
@@ -154,10 +182,10 @@ static int on_iteration(struct flow *f, const struct wsi_message *m)
 	json_t *stats = wsi_tree(m, "stats");
 	int64_t number, measured = clock_ms() - f->iteration_ms;
 	struct finished what = {
-		.duration_ms = max_i64(0, wsi_int(m, "duration", measured)),
+		.duration_ms = wsi_count(m, "duration", measured),
 		.tokens_in = tokens_of(stats, "input_tokens", f->tokens_in),
 		.tokens_out = tokens_of(stats, "output_tokens", f->tokens_out),
-		.cost_usd = wsi_real(m, "iteration_cost", f->spent),
+		.cost_usd = wsi_cost(m, "iteration_cost", f->spent),
 		.stats = stats,
 	};
 	bool changed;
@@ -166,13 +194,15 @@ static int on_iteration(struct flow *f, const struct wsi_message *m)
 	if ((r = on_session(f, m)) || (r = next_number(f, wsi_int(m, "iteration", 0), &number)))
 		return r;
 	flow_iterate(f, number, &what, &changed);
-	return f->outcome == FAILED ? 0 : stop_at_limit(f);
+	if (f->outcome == FAILED || (r = acknowledge(f, number)))
+		return f->outcome == FAILED ? 0 : r;
+	return stop_at_limit(f);
 }
 
 static int on_complete(struct flow *f, const struct wsi_message *m)
 {
 	const char *reason = wsi_text(m, "completion_reason");
-	double rest = wsi_real(m, "total_cost", 0) - f->spent_all;
+	double rest = wsi_cost(m, "total_cost", 0) - f->spent_all;
 	struct finished last = {
 		.duration_ms = clock_ms() - f->iteration_ms, .tokens_in = f->tokens_in, .tokens_out = f->tokens_out,
 		.cost_usd = f->spent > 0 || rest < 0 ? f->spent : rest, .unless_same = f->iteration > 0,
@@ -248,7 +278,7 @@ static void keep_tail(struct flow *f, const char *text, size_t n)
 {
 	if (strspn(text, " \t") == n)
 		return;
-	snprintf(f->tail[f->tail_next], TAIL_LINE_MAX + 1, "%.*s", (int)min_i64((int64_t)n, TAIL_LINE_MAX), text);
+	snprintf(f->tail[f->tail_next], TAIL_LINE_MAX + 1, "%.*s", (int)utf8_cut(text, n, TAIL_LINE_MAX), text);
 	f->tail_next = (f->tail_next + 1) % TAIL_LINES;
 }
 
@@ -265,7 +295,6 @@ int hear_line(void *flow, bool is_err, char *text, size_t n)
 	struct flow *f = flow;
 	int r = is_err ? 0 : wsi_parse(text, n, &m, &why);
 
-	f->heard_ms = clock_ms();
 	if (r == 1 && is_for_us(f, &m))
 		return hear_message(f, &m);
 	if (r == -EBADMSG && f->is_wsi)
@@ -286,7 +315,8 @@ static void add_tail(struct flow *f)
 
 		if (!*line)
 			continue;
-		buf_addf(&f->error, "%s%s", first ? ": " : "\n", line);
+		buf_adds(&f->error, first ? ": " : "\n");
+		utf8_printable(&f->error, line, strlen(line));
 		first = false;
 	}
 }

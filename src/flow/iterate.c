@@ -56,19 +56,6 @@ static int add_changes(struct flow *f, struct jw *j, const struct manifest *now,
 	return 0;
 }
 
-static void add_left_out(struct jw *j, const struct left_out *l)
-{
-	AUTO(buf_release) struct buf names = BUF_INIT;
-
-	jw_object(j, "left_out");
-	jw_int(j, "ignored", l->ignored);
-	jw_int(j, "secrets", l->secrets);
-	buf_addf(&names, "[%s]", buf_str(&l->names));
-	jw_raw(j, "names", buf_str(&names));
-	jw_int(j, "changing", l->changing);
-	jw_end(j);
-}
-
 /* What the snapshot's row says beside the files: interface for `snapshots --json` and whoever reads the column. */
 static int metadata(struct flow *f, const struct finished *what, const struct manifest *now, const struct left_out *l,
 		    struct buf *out, struct changes *ret_c)
@@ -87,7 +74,7 @@ static int metadata(struct flow *f, const struct finished *what, const struct ma
 	jw_real(&j, "cost", what->cost_usd);
 	if ((r = add_changes(f, &j, now, ret_c)))
 		return r;
-	add_left_out(&j, l);
+	left_out_json(&j, l);
 	if (f->session_id)
 		jw_str(&j, "session_id", f->session_id);
 	if (stats && strlen(stats) < JOURNAL_DATA_MAX)
@@ -155,6 +142,15 @@ static int try_once(struct flow *f, int64_t number, const struct finished *what,
 	return !same;
 }
 
+static int try_often(struct flow *f, int64_t number, const struct finished *what, struct manifest **ret_now, struct changes *ret_c)
+{
+	int r = -ESTALE;
+
+	for (int stale = 0; stale < TRIES && (r == -ESTALE || flow_waits(f, r)); stale += r == -ESTALE)
+		r = try_once(f, number, what, ret_now, ret_c);
+	return r;
+}
+
 static void tell(struct flow *f, const struct finished *what, const struct changes *c)
 {
 	struct flow_news news = {
@@ -171,13 +167,13 @@ void flow_iterate(struct flow *f, int64_t number, const struct finished *what, b
 	AUTO(manifest_unrefp) struct manifest *now = NULL;
 	struct changes c = { 0 };
 	/* First what was said before it. */
-	int r = journal_flush(&f->journal);
+	int r = flow_flush(f);
 
 	/* What goes on working after its word is held, so that the tree is that of one moment. */
 	child_hold(&f->stdio.child, true);
 	f->st->errmsg[0] = '\0';
-	for (int i = 0; i < TRIES && (!r || r == -ESTALE) && !now; i++)
-		r = try_once(f, number, what, &now, &c);
+	if (!r)
+		r = try_often(f, number, what, &now, &c);
 	child_hold(&f->stdio.child, false);
 	*ret_changed = now && now->count && !(f->tree && f->tree->id == now->id);
 	if (r < 0) {
@@ -185,7 +181,8 @@ void flow_iterate(struct flow *f, int64_t number, const struct finished *what, b
 			  *f->st->errmsg ? f->st->errmsg : strerror(-r));
 		return;
 	}
-	f->iteration_ms = clock_ms();
+	/* While it was held it could say nothing. */
+	f->iteration_ms = f->heard_ms = clock_ms();
 	f->tokens_in = f->tokens_out = 0;
 	f->spent = 0;
 	if (!r)

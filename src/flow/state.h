@@ -34,18 +34,20 @@ struct flow {
 	int signals;
 	bool ended, gone; /* the generator; all that it started */
 	int status;       /* how it ended */
+	bool acknowledges; /* it waits for a word after each iteration */
 	bool is_wsi, started, farewell; /* it said ready; has its orders; is ready to be shut down */
 	int (*send)(struct flow *f, const struct buf *message);
 
 	/* Where the generation stands. */
 	enum outcome outcome;
 	struct buf error;
-	int interrupts;
+	int interrupts, signalled; /* signals that changed the outcome; all of them */
+	int impatience;            /* those that came while a locked store was waited for */
 	int64_t began_ms, heard_ms, iteration_ms; /* start, last word, end of the last iteration */
 	int64_t iteration; /* the last one that is finished */
 	struct manifest *tree; /* its tree */
 	struct left_out left_out;
-	bool warned_limit;
+	bool warned_limit, told_locked;
 	int64_t tokens_in, tokens_out; /* of conversations since the last iteration */
 	double spent, spent_all;
 	char *session_id, *github_url, *github_commit, *flyio_url;
@@ -63,6 +65,10 @@ bool flow_listens(const struct flow *f);
 int flow_log(struct flow *f, const char *level, const char *fmt, ...) PRINTF(3, 4);
 /* The first failure counts. */
 void flow_fail(struct flow *f, const char *fmt, ...) PRINTF(2, 3);
+/* After -EBUSY: another process has the store locked. True to try again, until two signals have come meanwhile; any other r: false. */
+bool flow_waits(struct flow *f, int r);
+/* journal_flush(), however long the store is locked. */
+int flow_flush(struct flow *f);
 /* Replaces a text. */
 int flow_keep(char **text, const char *value);
 

@@ -3,7 +3,7 @@
 
 #include <poll.h>
 
-enum { CHUNK = 65536, DRAIN_CHUNKS = 64 };
+enum { CHUNK = 65536, DRAIN_CHUNKS = 64, LINE_MAX = 1 << 20 }; /* LINE_MAX: of what is no message */
 
 int stdio_start(struct stdio *s, const struct spawn *what)
 {
@@ -55,6 +55,16 @@ static int hear_line(struct lines *l, char *text, size_t n, bool is_err, const s
 	return hear->line(hear->arg, is_err, text, *text == '{' ? n : as_shown(text, n));
 }
 
+/* Over what size nothing more is waited for. Only messages, on stdout, have a reason to be large. */
+static size_t longest(bool is_err, const char *text, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && (text[i] == ' ' || text[i] == '\t'))
+		i++;
+	return !is_err && i < n && text[i] == '{' ? WSI_MESSAGE_MAX : LINE_MAX;
+}
+
 /* Hands over all whole lines; at the end, or when there is no end to it, what is left too. */
 static int split(struct lines *l, bool is_err, bool last, const struct stdio_hear *hear)
 {
@@ -69,7 +79,7 @@ static int split(struct lines *l, bool is_err, bool last, const struct stdio_hea
 		from = l->seen = end + 1;
 	}
 	l->seen = len - from;
-	if (!r && l->seen && (last || l->seen > WSI_MESSAGE_MAX)) {
+	if (!r && l->seen && (last || l->seen > longest(is_err, text + from, l->seen))) {
 		r = hear_line(l, text + from, l->seen, is_err, hear);
 		l->skipping = !last;
 		from = len;
@@ -143,6 +153,14 @@ int stdio_send(struct stdio *s, const struct buf *message)
 	return buf_addc(&s->to_write, '\n');
 }
 
+void stdio_close(struct stdio *s)
+{
+	s->deaf = true;
+	buf_reset(&s->to_write);
+	close_fd(&s->child.in);
+	s->child.in = -1;
+}
+
 static void write_some(struct stdio *s)
 {
 	struct buf *b = &s->to_write;
@@ -188,8 +206,11 @@ int stdio_step(struct stdio *s, int also, int timeout_ms, const struct stdio_hea
 	news = p[0].revents ? STDIO_SIGNAL : 0;
 	if (p[4].revents)
 		write_some(s);
-	if ((p[1].revents || p[2].revents) && (r = hear_both(s, hear)) < 0)
-		return r;
+	if (p[1].revents || p[2].revents) {
+		if ((r = hear_both(s, hear)) < 0)
+			return r;
+		news |= r ? STDIO_HEARD : 0;
+	}
 	if (p[3].revents && (r = ended(s, hear, ret_status)) < 0)
 		return r;
 	else if (p[3].revents)

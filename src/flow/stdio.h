@@ -33,6 +33,7 @@ enum stdio_news {
 	STDIO_SIGNAL = 1, /* the descriptor `also` is readable */
 	STDIO_ENDED = 2,  /* the generator has ended: *ret_status; all that it said before has been heard */
 	STDIO_GONE = 4,   /* nothing of it is left, and everything has been heard */
+	STDIO_HEARD = 8,  /* it wrote something, whole lines or not */
 };
 
 int stdio_start(struct stdio *s, const struct spawn *what);
@@ -40,6 +41,8 @@ void stdio_release(struct stdio *s);
 
 /* Queues a message and its newline. Nothing when it does not listen any more. */
 int stdio_send(struct stdio *s, const struct buf *message);
+/* Its stdin is at its end: for who waits for that, and has said nothing that could be answered. */
+void stdio_close(struct stdio *s);
 /* Waits up to timeout_ms (-1: for ever) and handles what came; returns enum stdio_news, or a negative errno. */
 int stdio_step(struct stdio *s, int also, int timeout_ms, const struct stdio_hear *hear, int *ret_status);
 

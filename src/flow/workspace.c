@@ -25,8 +25,11 @@ int workspace_root(char **ret_path)
 
 		if (value && *value == '/')
 			return asprintf(ret_path, "%s%s", value, places[i].below) < 0 ? -ENOMEM : 0;
+		/* The others are ignored then, as their specification wants it (XDG base directories); this one was meant. */
+		if (value && *value && !i)
+			return -EINVAL;
 	}
-	return -EINVAL;
+	return -ENXIO;
 }
 
 /* The folder and those above it. */

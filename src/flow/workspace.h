@@ -15,8 +15,8 @@ struct workspace {
 void workspace_release(struct workspace *w);
 
 /*
- * Where workspaces are: $GENSTORE_WORKSPACES, else $XDG_STATE_HOME/genstore/workspaces, else ~/.local/state/genstore/workspaces.
- * Made by workspace_make(). -EINVAL: no such variable is set.
+ * Where workspaces are: $GENSTORE_WORKSPACES, else $XDG_STATE_HOME/genstore/workspaces, else ~/.local/state/genstore/workspaces:
+ * the first that is an absolute path. Made by workspace_make(). -ENXIO: there is none; -EINVAL: GENSTORE_WORKSPACES is relative.
  */
 int workspace_root(char **ret_path);
 

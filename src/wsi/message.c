@@ -1,4 +1,5 @@
 #include "src/wsi/message.h"
+#include "store/base/utf8.h"
 
 #include <math.h>
 
@@ -126,6 +127,16 @@ int64_t wsi_int(const struct wsi_message *m, const char *field, int64_t otherwis
 	return fabs(real) < 9e15 ? (int64_t)real : otherwise;
 }
 
+int64_t wsi_count(const struct wsi_message *m, const char *field, int64_t otherwise)
+{
+	return max_i64(0, min_i64(wsi_int(m, field, otherwise), WSI_COUNT_MAX));
+}
+
+double wsi_cost(const struct wsi_message *m, const char *field, double otherwise)
+{
+	return fmax(0, fmin(wsi_real(m, field, otherwise), (double)WSI_COUNT_MAX));
+}
+
 bool wsi_bool(const struct wsi_message *m, const char *field, bool otherwise)
 {
 	const json_t *v = json_object_get(m->json, field);
@@ -159,7 +170,7 @@ static bool add_field(struct buf *out, const json_t *object, const char *name, s
 	const json_t *v = json_object_getn(object, name, n);
 
 	if (json_is_string(v))
-		buf_add(out, json_string_value(v), json_string_length(v));
+		buf_add(out, json_string_value(v), utf8_cut(json_string_value(v), json_string_length(v), WSI_FIELD_MAX));
 	else if (json_is_integer(v))
 		buf_addf(out, "%lld", (long long)json_integer_value(v));
 	else if (json_is_real(v))
@@ -245,27 +256,37 @@ static bool is_deep(const struct buf *text)
 	return false;
 }
 
-static int dump(const char *data, size_t n, void *out)
+/* Counts what is too much to keep. */
+struct dumped {
+	struct buf *text;
+	size_t size, max;
+};
+
+static int dump(const char *data, size_t n, void *arg)
 {
-	return buf_add(out, data, n);
+	struct dumped *d = arg;
+
+	d->size += n;
+	return d->size <= d->max ? buf_add(d->text, data, n) : 0;
 }
 
 int wsi_data(const struct wsi_message *m, size_t max, struct buf *out)
 {
 	json_t *copy = without_bytes(m->json);
-	AUTO(buf_release) struct buf whole = BUF_INIT;
+	AUTO(buf_release) struct buf text = BUF_INIT;
+	struct dumped d = { .text = &text, .max = max };
 	struct jw j;
-	int r = copy ? json_dump_callback(copy, dump, &whole, JSON_COMPACT) : -1;
+	int r = copy ? json_dump_callback(copy, dump, &d, JSON_COMPACT) : -1;
 
 	json_decref(copy);
 	if (r)
 		return -ENOMEM;
-	if (whole.len <= max && !is_deep(&whole))
-		return buf_add(out, whole.data, whole.len);
+	if (d.size <= max && !is_deep(&text))
+		return buf_add(out, text.data, text.len);
 	jw_begin(&j, out, 0);
 	jw_object(&j, NULL);
 	jw_str(&j, "type", m->type);
-	jw_int(&j, "left_out_bytes", (int64_t)whole.len);
+	jw_int(&j, "left_out_bytes", (int64_t)d.size);
 	jw_end(&j);
 	return buf_error(out);
 }

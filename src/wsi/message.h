@@ -39,12 +39,17 @@ void wsi_release(struct wsi_message *m);
 const char *wsi_text(const struct wsi_message *m, const char *field);
 int64_t wsi_int(const struct wsi_message *m, const char *field, int64_t otherwise);
 double wsi_real(const struct wsi_message *m, const char *field, double otherwise);
+/* What is counted (tokens, milliseconds; USD): from 0 to WSI_COUNT_MAX, so that sums stay numbers whatever a generator claims. */
+#define WSI_COUNT_MAX ((int64_t)1 << 40)
+int64_t wsi_count(const struct wsi_message *m, const char *field, int64_t otherwise);
+double wsi_cost(const struct wsi_message *m, const char *field, double otherwise);
 bool wsi_bool(const struct wsi_message *m, const char *field, bool otherwise);
 /* An object or array, borrowed. */
 json_t *wsi_tree(const struct wsi_message *m, const char *field);
 
 /* debug, info, warn or error. */
 const char *wsi_level(const struct wsi_message *m);
+enum { WSI_FIELD_MAX = 66 << 10 }; /* bytes of a field in the line: more than any reader keeps of it */
 /* The message as a line for people; control characters are the reader's business. */
 int wsi_line(const struct wsi_message *m, struct buf *out);
 /*
@@ -57,6 +62,8 @@ int wsi_data(const struct wsi_message *m, size_t max, struct buf *out);
 struct wsi_start {
 	const char *prompt, *mode, *app_name, *user_id, *app_id;
 	int64_t max_iterations;
+	/* Says that a control_command `resume` follows each iteration_complete but the last, once its tree is kept. Only to those who asked in `ready`. */
+	bool acknowledge;
 };
 int wsi_start_generation(struct buf *out, const struct wsi_start *s);
 /* command: pause, resume, cancel, stop_request, prepare_shutdown. */

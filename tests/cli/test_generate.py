@@ -76,6 +76,8 @@ def lines(rows):
     """[(level, line)] of all that was logged."""
     return lambda: [tuple(row) for row in rows("SELECT level, line FROM generation_events ORDER BY id")]
 
+NODE_GENERATOR = pathlib.Path(__file__).resolve().parents[2] / "examples/generators/node-generator.mjs"
+
 
 def workspaces(genstore):
     return sorted((genstore.home / ".state" / "genstore" / "workspaces").glob("leo-workspace-*"))
@@ -772,3 +774,12 @@ def test_the_built_in_example_generator_runs_when_no_command_is_given(genstore, 
     genstore("generate", "--app-name", "a", "--prompt", "a todo list", "--max-iterations", "2")
     assert (last()["status"], last()["current_iteration"]) == ("completed", 2)
     assert "package.json" in genstore("ls", "a").out
+
+
+@pytest.mark.parametrize("command", [(), ("--", "node", str(NODE_GENERATOR))], ids=["built-in", "node"])
+def test_an_iteration_is_the_tree_of_its_moment_for_a_generator_that_waits_for_the_word(genstore, store, command):
+    seen = set()
+    for _ in range(8):
+        genstore("generate", "--app-name", "a", "--prompt", "x", "--max-iterations", "3", *command)
+        seen.add(tuple(s["files"] for s in genstore("snapshots", "a", "--json").json if s["message_type"] == "snapshot"))
+    assert len(seen) == 1 and len(set(seen.pop())) == 3

@@ -181,7 +181,7 @@ def test_the_bytes_inside_are_those_that_gnu_tar_writes(genstore, store, tree, t
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-    genstore("import", source, "--app-name", "app", env={"SOURCE_DATE_EPOCH": "1234567890"})
+    genstore("import", source, "--app-name", "app")
     ours = gzip.decompress(genstore("get", "app", "-o", "-").stdout)
     names = [f"app/{p.relative_to(source)}" + ("/" if p.is_dir() and not p.is_symlink() else "") for p in source.rglob("*")]
     names = sorted([os.fsencode(n) for n in ["app/", *names]])
@@ -216,5 +216,13 @@ def test_the_same_tree_and_moment_give_the_same_bytes_in_another_store(genstore,
         where = {"GENSTORE_STORE": tmp_path / name, "SOURCE_DATE_EPOCH": "1234567890"}
         genstore("init", env=where)
         genstore("import", source, "--app-name", "app", env=where)
-        found.add(hashlib.sha256(genstore("get", "app", "-o", "-", env=where).stdout).hexdigest())
+        archive = genstore("get", "app", "-o", "-", env=where).stdout
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            assert next(iter(tar)).mtime == 1234567890
+        found.add(hashlib.sha256(archive).hexdigest())
     assert len(found) == 1
+
+
+def test_a_source_date_that_is_none_is_refused(genstore, store):
+    bad = genstore("list", env={"SOURCE_DATE_EPOCH": "yesterday"}, code=2)
+    assert "SOURCE_DATE_EPOCH is 'yesterday'" in bad.err

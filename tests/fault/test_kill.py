@@ -118,6 +118,7 @@ class Life:
         operation(self, do=self.random.choice(("kill", "torn", "power", "power")), at=self.random.randint(1, most + 3))
 
     def verify(self, all_of_them=False):
+        self.tidy()
         self.genstore("migrate")
         self.shown.check(*["--read-data"] * all_of_them)
         listed = self.shown.list()

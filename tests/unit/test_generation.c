@@ -5,6 +5,8 @@
 #include "tests/unit/store_fixture.h"
 #include "tests/unit/test.h"
 
+#include <fcntl.h>
+
 static const struct generation_request todo = {
 	.app_name = "todo-app", .prompt = "Create a todo app", .mode = "autonomous", .type = "new", .max_iterations = 3,
 };
@@ -488,4 +490,37 @@ TEST(a_log_that_begins_anywhere_is_damage)
 	CHECK_EQ(damage(st, positions[1]), SQLITE_OK);
 	CHECK_EQ(log_read(st, g.id, 0, sizeof(text), text), -EBADMSG);
 	CHECK_EQ(event_add(st, g.id, "log", "info", "hello", 5, NULL), -EUCLEAN);
+}
+
+/* Writes another id into the row of generation_requests that holds uuid: it stands before the record's header, which tells its own length. */
+static bool damage_id(const char *path, const char *uuid, uint8_t id)
+{
+	AUTO(close_fd) int fd = open(path, O_RDWR | O_CLOEXEC);
+	AUTO(free_ptr) uint8_t *file = malloc(8 << 20);
+	ssize_t n = fd < 0 || !file ? -1 : read(fd, file, 8 << 20);
+	const uint8_t *at = n > 0 ? memmem(file, (size_t)n, uuid, strlen(uuid)) : NULL;
+
+	for (ptrdiff_t header = 20; at && header < 60; header++)
+		if (at[-header] == header)
+			return pwrite(fd, &id, 1, at - file - header - 1) == 1;
+	return false;
+}
+
+TEST(generations_that_are_out_of_order_are_damage_and_not_a_circle)
+{
+	STORE st = store_fixture();
+	HANDLE again = NULL;
+	AUTO(generation_release) struct generation a = { 0 }, b = { 0 }, c = { 0 }, next = { 0 };
+
+	CHECK(st);
+	CHECK_EQ(generation_create(st, &todo, &a), 0);
+	CHECK_EQ(generation_create(st, &todo, &b), 0);
+	CHECK_EQ(generation_create(st, &todo, &c), 0);
+	CHECK(damage_id(st->path, c.uuid, 1));
+	CHECK((again = store_fixture_again(st)));
+	CHECK_EQ(generation_after(again, 2, &next), -EUCLEAN);
+	CHECK(damage_id(st->path, a.uuid, 3));
+	store_fixture_close(&again);
+	CHECK((again = store_fixture_again(st)));
+	CHECK_EQ(generation_before(again, 2, &next), -EUCLEAN);
 }

@@ -96,3 +96,31 @@ TEST(a_file_that_is_not_trusted_has_no_other_tables_than_a_store)
 	CHECK_EQ(genstore_open(other, st->path, GENSTORE_READ_ONLY | GENSTORE_UNTRUSTED), -EUCLEAN);
 	CHECK(strstr(genstore_errmsg(other), "does not belong to a store"));
 }
+
+TEST(a_transaction_in_one_that_sqlite_rolled_back_is_refused)
+{
+	STORE st = store_fixture();
+
+	CHECK(st);
+	TXN outer = txn_begin(&st->db);
+
+	CHECK_EQ(outer.error, 0);
+	CHECK_EQ(db_exec(&st->db, "ROLLBACK"), 0); /* as it does by itself when the disk is full */
+	TXN inner = txn_begin(&st->db);
+
+	CHECK_EQ(inner.error, -EIO);
+	CHECK_EQ(txn_commit(&outer), -EIO);
+}
+
+TEST(a_read_transaction_can_be_within_one_of_the_shell)
+{
+	STORE st = store_fixture();
+
+	CHECK(st);
+	CHECK_EQ(db_exec(&st->db, "BEGIN"), 0);
+	TXN t = txn_begin_read(&st->db);
+
+	CHECK_EQ(t.error, 0);
+	CHECK_EQ(txn_commit(&t), 0);
+	CHECK_EQ(db_exec(&st->db, "COMMIT"), 0);
+}

@@ -70,8 +70,12 @@ class Table:
     def section(self, title):
         self.rows.append(("section", title))
 
-    def note(self, text):
-        self.rows.append(("note", text))
+    def heading(self, title):
+        self.rows.append(("heading", title))
+
+    def text(self, text):
+        """What another program has made of it, as it stands."""
+        self.rows.append(("text", text))
 
     def row(self, what, reached, target=None, figures="", more=False):
         """`target` is an upper bound, or a lower one with `more`; without one the row only reports."""
@@ -92,10 +96,13 @@ class Table:
         for row in self.rows:
             if row[0] == "section":
                 lines += ["", f"## {row[1]}", "", "| what | target | reached | verdict | figures |", "| --- | --- | --- | --- | --- |"]
+            elif row[0] == "heading":
+                lines += ["", f"## {row[1]}"]
+            elif row[0] == "text":
+                lines += ["", "```", row[1].rstrip(), "```"]
             elif row[0] == "row":
                 lines.append(self.line(row))
-        notes = [row[1] for row in self.rows if row[0] == "note"]
-        return "\n".join(lines + [""] * bool(notes) + [f"- {n}" for n in notes]) + "\n"
+        return "\n".join(lines) + "\n"
 
 
 def ms(took):

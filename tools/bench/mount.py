@@ -150,7 +150,6 @@ def make_many(top, count):
         db.executemany("INSERT INTO generation_requests (request_id, app_id, app_name, generation_number, prompt) VALUES"
                        " (?, 'aaaaaaaa-0000-4000-8000-000000000001', 'rows', ?, 'a prompt of usual length, ' || hex(randomblob(60)))",
                        zip(names, range(1, count + 1)))
-        db.execute("UPDATE generation_requests SET status = 'cancelled'")
     native.mkdir()
     for name in names:
         (native / name).mkdir()

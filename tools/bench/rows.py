@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import tarfile
+import tempfile
 
 import trees
 from measure import interleave, mb, ms, run
@@ -57,7 +58,19 @@ def archives(b, tree):
         run(argv, env=b.env, cwd=git)
     work, kept = copy_of(tree, b.new("work")), b.store()
     b.run("import", work, "--app-name", "a", store=kept)
-    rounds = [0]
+    rounds, app = [0], b.new("script")
+    app.write_text("if [ $ITERATION = 1 ]; then cp -a $TREE/. .; else for f in $FIVE; do echo // $ITERATION >>$f; done; fi\n")
+    files = sorted(p for p in tree.rglob("*.js"))
+    five_files = " ".join(str(p.relative_to(tree)) for p in files[::len(files) // 5][:5])
+
+    def iterations(count):
+        """A whole `generate`; an iteration more is a run of the script and a snapshot more."""
+        store = b.store()
+        b.env.update(TREE=str(tree), FIVE=five_files)
+        took = b.run("generate", "--app-name", "a", "--prompt", "p", "--max-iterations", count, "--env", "TREE", "--env", "FIVE", "--",
+                     "/bin/sh", app, store=store)
+        store.unlink()
+        return took
 
     def first():
         store = b.store()
@@ -78,17 +91,17 @@ def archives(b, tree):
         add, made = run(["git", "add", "-A"], env=b.env, cwd=git), run(["git", "commit", "-qm", "next"], env=b.env, cwd=git)
         return type(add)(*(x + y for x, y in zip(add, made)))
 
-    tar = b.new("tar.tgz")
-    m = interleave({"tar": lambda: run(["tar", "czf", tar, "-C", tree, "."], env=b.env), "first": first, "seal": seal,
-                    "five": five, "commit": commit})
+    m = interleave({"tar": lambda: run(["tar", "czf", b.top / "x.tgz", "-C", tree, "."], env=b.env), "first": first, "seal": seal,
+                    "five": five, "commit": commit, "1": lambda: iterations(1), "21": lambda: iterations(21)})
+    snapshot = type(m["1"])(*((more - one) / 20 for more, one in zip(m["21"], m["1"])))
     t = b.table
     t.section("Archives")
     t.row("first snapshot and app.tar.gz: CPU, of `tar czf`", m["first"].cpu / m["tar"].cpu, 0.75, f"{ms(m['first'])}; {ms(m['tar'])}")
     t.row("archive with all pieces there (and an unchanged snapshot): CPU, of `tar czf`", m["seal"].cpu / m["tar"].cpu, 0.15, ms(m["seal"]))
-    t.row("snapshot and archive, 5 files changed: time, of `git add -A && git commit`", m["five"].wall / m["commit"].wall, 0.5,
-          f"{ms(m['five'])}; {ms(m['commit'])}")
-    t.row("the same, CPU", m["five"].cpu / m["commit"].cpu, None, "")
-    return tar
+    t.row("snapshot of 5 changed files (an iteration, its shell included): time, of `git add -A && git commit`",
+          snapshot.wall / m["commit"].wall, 0.5, f"{ms(snapshot)}; {ms(m['commit'])}")
+    t.row("the same, CPU", snapshot.cpu / m["commit"].cpu)
+    t.row("the same by `import`, with a new app.tar.gz", m["five"].wall / m["commit"].wall, None, ms(m["five"]))
 
 
 def reading(b, tree, tar):
@@ -97,23 +110,27 @@ def reading(b, tree, tar):
     b.run("import", tree, "--app-name", "a", store=store)
     one = max((p for p in tree.rglob("*.js") if p.stat().st_size < 60_000), key=lambda p: p.stat().st_size).relative_to(tree)
 
+    # What is written stays there: ext4 is slow to make files for some seconds after others were removed.
     def restore():
-        to = b.new("restored")
-        took = b.run("restore", "a", to, store=store)
-        shutil.rmtree(to)
-        return took
+        return b.run("restore", "a", b.new("restored"), store=store)
 
     def untar():
         to = b.new("untarred")
         to.mkdir()
-        took = run(["tar", "xzf", tar, "-C", to], env=b.env)
-        shutil.rmtree(to)
-        return took
+        return run(["tar", "xzf", tar, "-C", to], env=b.env)
+
+    def in_memory(command):
+        """The same where making a file costs little."""
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as to:
+            return command(to)
 
     def often(function, times=5):
         return lambda: [function() for _ in range(times)]
 
-    m = interleave({"restore": often(restore, 2), "untar": often(untar, 2), "cat": often(lambda: b.run("cat", f"a:{one}", store=store)),
+    m = interleave({"restore": often(restore, 3), "untar": often(untar, 3),
+                    "restore, memory": lambda: in_memory(lambda to: b.run("restore", "a", to, store=store)),
+                    "untar, memory": lambda: in_memory(lambda to: run(["tar", "xzf", tar, "-C", to], env=b.env)),
+                    "cat": often(lambda: b.run("cat", f"a:{one}", store=store)),
                     "tar": often(lambda: run(["tar", "xzOf", tar, f"./{one}"], env=b.env)),
                     "version": often(lambda: b.run("--version")), "true": often(lambda: run(["true"], env=b.env)),
                     "list": often(lambda: b.run("list", store=store))})
@@ -121,6 +138,8 @@ def reading(b, tree, tar):
     t.section("Reading")
     t.row("`restore`: time, of `tar xzf`", m["restore"].wall / m["untar"].wall, 0.8, f"{ms(m['restore'])}; {ms(m['untar'])}")
     t.row("the same, CPU", m["restore"].cpu / m["untar"].cpu, None)
+    t.row("the same into /dev/shm: time", m["restore, memory"].wall / m["untar, memory"].wall, None,
+          f"{ms(m['restore, memory'])}; {ms(m['untar, memory'])}")
     t.row("one file by `cat`: time, of `tar xzOf`", m["cat"].wall / m["tar"].wall, 0.2, f"{ms(m['cat'])}; {ms(m['tar'])}")
     t.row("start-up (`--version`), ms", m["version"].wall * 1000, 5, f"`true` takes {m['true'].wall * 1000:.1f} ms")
     t.row("`list` of a small store, ms", m["list"].wall * 1000, None)
@@ -219,7 +238,7 @@ def generations(b, tree):
     multiply(large, 100_000)
     cases = {}
     for words, args in {"show": ["show", "req_%012d" % 777], "lookup (cat)": ["cat", f"req_{777:012}:{next(part.iterdir()).name}"],
-                        "lookup by number": ["show", "a/500"], "a page of the list": ["list", "--limit", 100],
+                        "lookup by number": ["show", "a/500"], "lookup of the newest": ["show", "a"], "a page of the list": ["list", "--limit", 100],
                         "a page in the middle": ["list", "--limit", 100, "--before", f"req_{500:012}"]}.items():
         for count, store in ("1,000", small), ("100,000", large):
             cases[words, count] = lambda args=args, store=store: [b.run(*args, store=store) for _ in range(5)]

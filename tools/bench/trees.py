@@ -6,20 +6,21 @@ import random
 import shutil
 import subprocess
 import tarfile
+import zlib
 
 LEFT_OUT = {".git", ".hg", ".svn", "node_modules", "__pycache__", ".venv", ".next", ".nuxt", ".svelte-kit", ".turbo", ".cache",
             "coverage", "dist", ".DS_Store"}
 VERSIONS = 10
 
-# Ten successive releases of four projects, without the decoders that three carries in libs/.
+# Ten successive releases of four projects: their sources, without three's bundles and the decoders that it carries.
 PACKAGES = {
     "svelte": ([f"4.2.{n}" for n in range(10, 20)], ("",)),
     "preact": (["10.22.0", "10.22.1", "10.23.0", "10.23.1", "10.23.2", "10.24.0", "10.24.1", "10.24.2", "10.24.3", "10.25.0"], ("",)),
     "codemirror": ([f"5.65.{n}" for n in range(7, 17)], ("",)),
-    "three": ([f"0.{n}.0" for n in range(151, 161)], ("src/", "examples/jsm/", "examples/fonts/", "build/", "package.json")),
+    "three": ([f"0.{n}.0" for n in range(151, 161)], ("src/", "examples/jsm/", "examples/fonts/", "package.json")),
 }
 # These are the same in all ten, as most of an app is.
-STATIC = ["fastify@4.25.2"]
+STATIC = ["fastify@4.25.2", "@types/node@20.11.0", "bootstrap@5.3.2"]
 
 
 def cache():
@@ -31,15 +32,20 @@ def cache():
     return path
 
 
+def tarball_of(package):
+    """As `npm pack` calls it."""
+    return package.lstrip("@").replace("@", "-").replace("/", "-") + ".tgz"
+
+
 def fetch(names):
     """The tarballs of the packages, from the cache or from npm; raises when there is no npm."""
     folder = cache() / "npm"
     folder.mkdir(exist_ok=True)
-    missing = [n for n in names if not (folder / (n.replace("@", "-") + ".tgz")).exists()]
+    missing = [n for n in names if not (folder / tarball_of(n)).exists()]
     for start in range(0, len(missing), 10):
         subprocess.run(["npm", "pack", "--silent", *missing[start:start + 10]], cwd=folder, check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300)
-    return {n: folder / (n.replace("@", "-") + ".tgz") for n in names}
+    return {n: folder / tarball_of(n) for n in names}
 
 
 def unpack(tarball, to, wanted=("",)):
@@ -57,7 +63,7 @@ def npm_tree(number, to):
     names = STATIC + [f"{name}@{versions[number]}" for name, (versions, _) in PACKAGES.items()]
     tarballs = fetch(names)
     for full, tarball in tarballs.items():
-        name = full.partition("@")[0]
+        name = full.rpartition("@")[0]
         unpack(tarball, to / "packages" / name, PACKAGES.get(name, (0, ("",)))[1])
 
 
@@ -88,7 +94,9 @@ def debian_tree(number, to):
 def versions():
     """What they are, in words, and the ten folders."""
     for kind, words, make in (("npm", "npm", npm_tree), ("debian", "Debian's Python and Perl libraries, edited", debian_tree)):
-        folders = [cache() / f"{kind}-{n}" for n in range(VERSIONS)]
+        # Another list of packages is another tree.
+        of = zlib.crc32(repr((STATIC, PACKAGES)).encode())
+        folders = [cache() / f"{kind}-{of:08x}-{n}" for n in range(VERSIONS)]
         try:
             for number, folder in enumerate(folders):
                 if not folder.exists():

@@ -19,7 +19,7 @@ static int complain(const struct genstore *st, int r)
 
 static int list(struct genstore *st)
 {
-	struct genstore_generation g;
+	struct genstore_generation g = { 0 };
 	int64_t last = 0;
 	int r;
 
@@ -27,8 +27,8 @@ static int list(struct genstore *st)
 		printf("%s  %s/%lld  %s  %lld bytes\n", g.request_id, g.app_name, (long long)g.generation_number, g.status,
 		       (long long)g.archive_size);
 		last = g.id;
-		genstore_generation_release(&g);
 	}
+	genstore_generation_release(&g);
 	return r < 0 ? complain(st, r) : 0;
 }
 

@@ -51,12 +51,9 @@ static void tell(struct check *c)
 static int next_id(struct check *c, const char *next, int64_t *id)
 {
 	STMT q = db_stmt(&c->st->db, next);
-	int r;
 
 	bind_i64(&q, *id);
-	if ((r = stmt_step(&q)) > 0)
-		*id = col_i64(&q, 0);
-	return r;
+	return stmt_step_after(&q, id);
 }
 
 int check_each(struct check *c, const char *next, int (*f)(struct check *c, int64_t id))

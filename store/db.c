@@ -220,6 +220,17 @@ int stmt_step(struct stmt *q)
 	return q->error = db_fail(q->db, code, "the store cannot be used");
 }
 
+int stmt_step_after(struct stmt *q, int64_t *id)
+{
+	int r = stmt_step(q);
+
+	if (r > 0 && col_i64(q, 0) <= *id)
+		return store_fail(q->db->st, -EUCLEAN, "a table's rows are out of order; run 'genstore check'");
+	if (r > 0)
+		*id = col_i64(q, 0);
+	return r;
+}
+
 int stmt_run(struct stmt *q)
 {
 	int r;

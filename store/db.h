@@ -85,6 +85,11 @@ void bind_null(struct stmt *q);
 
 /* 1: a row, 0: done, negative: an error. */
 int stmt_step(struct stmt *q);
+/*
+ * For walking a table by its key: a step to the row behind *id, whose key is column 0 and goes to *id. -EUCLEAN where
+ * that does not come after the last one: in a damaged table keys can be out of order, and nobody walks in circles.
+ */
+int stmt_step_after(struct stmt *q, int64_t *id);
 /* For statements without rows: steps to the end. */
 int stmt_run(struct stmt *q);
 /* Rewinds for the next row of binds. */

@@ -59,10 +59,8 @@ static int next_row(struct genstore *st, const struct table *t, int64_t *id, int
 
 	bind_i64(&q, *id);
 	bind_i64(&q, last);
-	if ((r = stmt_step(&q)) > 0) {
-		*id = col_i64(&q, 0);
+	if ((r = stmt_step_after(&q, id)) > 0)
 		*ret_stored = col_i64(&q, 1);
-	}
 	return r;
 }
 

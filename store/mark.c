@@ -106,10 +106,8 @@ static int next_snapshot(struct genstore *st, int64_t *id, int64_t *ret_manifest
 	int r;
 
 	bind_i64(&q, *id);
-	if ((r = stmt_step(&q)) > 0) {
-		*id = col_i64(&q, 0);
+	if ((r = stmt_step_after(&q, id)) > 0)
 		*ret_manifest = col_i64(&q, 1);
-	}
 	return r;
 }
 
@@ -120,11 +118,9 @@ static int next_archive(struct genstore *st, int64_t *id, int64_t ret_ids[3])
 	int r;
 
 	bind_i64(&q, *id);
-	if ((r = stmt_step(&q)) > 0) {
-		*id = col_i64(&q, 0);
-		for (int i = 0; i < 3; i++)
-			ret_ids[i] = col_i64(&q, i + 1);
-	}
+	r = stmt_step_after(&q, id);
+	for (int i = 0; i < 3 && r > 0; i++)
+		ret_ids[i] = col_i64(&q, i + 1);
 	return r;
 }
 
@@ -146,9 +142,8 @@ static int mark_new(struct genstore *st, struct mark *m, const char *next,
 			STMT q = db_stmt(&st->db, next);
 
 			bind_i64(&q, *last);
-			if ((r = stmt_step(&q)) <= 0)
+			if ((r = stmt_step_after(&q, last)) <= 0)
 				return r;
-			*last = col_i64(&q, 0);
 		}
 		if ((r = mark(st, m, *last)))
 			return r;

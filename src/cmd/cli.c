@@ -10,7 +10,7 @@
 
 static struct {
 	const char *store;
-	bool json, quiet, verbose, help, version;
+	bool json, quiet, verbose, untrusted, help, version;
 } global;
 
 static const struct opt global_options[] = {
@@ -18,6 +18,7 @@ static const struct opt global_options[] = {
 	{ "json", 0, OPT_FLAG, &global.json, NULL, "one JSON object a line on stdout" },
 	{ "quiet", 'q', OPT_FLAG, &global.quiet, NULL, "errors only" },
 	{ "verbose", 'v', OPT_FLAG, &global.verbose, NULL, "say more" },
+	{ "untrusted", 0, OPT_FLAG, &global.untrusted, NULL, "verify all of the store first" },
 	{ "help", 'h', OPT_FLAG, &global.help, NULL, "this help" },
 	{ 0 },
 };
@@ -239,6 +240,7 @@ static int run_command(struct cli *cli, const struct command *c, int argc, char 
 	if ((r = parse(cli, &p, argc, argv)))
 		return r;
 	cli->json = global.json;
+	cli->untrusted = global.untrusted;
 	cli->verbosity = global.quiet ? -1 : global.verbose;
 	if (global.help) {
 		cli_help(stdout, c);

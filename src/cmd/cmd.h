@@ -40,6 +40,7 @@ struct cli {
 	const char *store_path; /* --store, $GENSTORE_STORE or the default */
 	bool store_is_default;
 	bool json;
+	bool untrusted; /* --untrusted: verify the store before believing it */
 	int verbosity; /* -1 quiet, 0, 1 verbose */
 	bool color;    /* stderr is a terminal and NO_COLOR is not set */
 	const struct command *command;

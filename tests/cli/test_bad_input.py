@@ -360,3 +360,16 @@ def test_an_output_that_cannot_be_written_is_named(genstore, full, tmp_path, whe
         one_line(genstore("backup", path, code=1))
 
 
+def test_a_store_with_a_strange_trigger_is_not_believed_when_it_is_untrusted(genstore, store):
+    with contextlib.closing(sqlite3.connect(store)) as db:
+        db.execute("CREATE TRIGGER strange AFTER INSERT ON apps BEGIN DELETE FROM users; END")
+    genstore("list")
+    assert "'strange'" in one_line(genstore("--untrusted", "list", code=13))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_store_of_another_owner_is_untrusted(genstore, store):
+    with contextlib.closing(sqlite3.connect(store)) as db:
+        db.execute("CREATE TRIGGER strange AFTER INSERT ON apps BEGIN DELETE FROM users; END")
+    os.chown(store, 65534, 65534)
+    assert "'strange'" in one_line(genstore("list", code=13))

@@ -33,9 +33,9 @@ static bool is_shown(const struct manifest *m, const struct entry *e)
 	return manifest_skip(m, i) == i + 1;
 }
 
-static void print_object(char letter, const struct entry *a, const struct entry *b)
+/* e is b where there is one, else a. */
+static void print_object(char letter, const struct entry *a, const struct entry *b, const struct entry *e)
 {
-	const struct entry *e = b ? b : a;
 	AUTO(buf_release) struct buf line = BUF_INIT;
 	const char status[2] = { letter, '\0' };
 	struct jw j;
@@ -79,7 +79,7 @@ static int one_change(void *arg, enum manifest_change change, const struct entry
 	w->bytes_a += a ? a->size : 0;
 	w->bytes_b += b ? b->size : 0;
 	if (w->cli->json)
-		print_object(letter, a, b);
+		print_object(letter, a, b, b ? b : a);
 	else if (o.patch)
 		return patch_print(w->cli, a, b);
 	else if (o.stat)

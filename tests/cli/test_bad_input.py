@@ -12,7 +12,7 @@ import tempfile
 
 import pytest
 
-from conftest import PROGRAM
+PROGRAM = os.environ.get("GENSTORE") or str(pathlib.Path(__file__).resolve().parents[2] / "build/genstore")
 
 MILLION = 200_001  # one more than a tree can have: MANIFEST_ENTRIES_MAX
 

@@ -42,11 +42,25 @@ static void help_options(FILE *to, const char *title, const struct opt *options)
 	}
 }
 
+/* What stands for a generation or an iteration is the same in all commands. */
+static void help_arguments(FILE *to, const struct command *c)
+{
+	bool rev = strstr(c->arguments, "REV");
+
+	if (c->more)
+		fprintf(to, "\n%s\n", c->more);
+	if (!rev && !strstr(c->arguments, "REQ"))
+		return;
+	fprintf(to, "\n%s is a request id or its beginning, an app's name (its newest generation), NAME/2 (its second),\n"
+		    "or - for the newest of all%s.\n", rev ? "REV" : "REQ", rev ? "; with @3 behind it, its third iteration" : "");
+}
+
 void cli_help(FILE *to, const struct command *c)
 {
 	if (c) {
 		fprintf(to, "usage: genstore %s%s%s%s\n\n%s\n", c->name, c->options && c->options->name ? " [OPTION]..." : "",
 			*c->arguments ? " " : "", c->arguments, c->summary);
+		help_arguments(to, c);
 		help_options(to, "options:", c->options);
 		help_options(to, "everywhere:", global_options);
 		return;

@@ -75,6 +75,7 @@ struct command {
 	int (*run)(struct cli *cli, int argc, char **argv); /* returns an exit code */
 	int min_args, max_args; /* max -1: any number */
 	bool hidden;
+	const char *more;      /* lines for its help, or NULL */
 	bool rest;             /* what follows "--" is a command line: options are not looked for in it */
 };
 

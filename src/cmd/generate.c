@@ -227,7 +227,7 @@ static int open_store(struct cli *cli)
 {
 	int r;
 
-	if (cli->store_is_default && access(cli->store_path, F_OK) && errno == ENOENT && (r = command_find("init")->run(cli, 0, NULL)))
+	if (cli->store_is_default && (r = cli_make_default(cli)))
 		return r;
 	return cli_open_writer(cli);
 }
@@ -270,4 +270,7 @@ static int run(struct cli *cli, int argc, char **argv)
 const struct command command_generate = {
 	.name = "generate", .arguments = "[-- COMMAND [ARG]...]", .summary = "generates an app, from request to sealed archive",
 	.options = options, .run = run, .max_args = -1, .rest = true,
+	.more = "COMMAND runs in an empty folder and writes the app there; what it prints is the log. Without\n"
+		"COMMAND the built-in example generator runs. For example:\n"
+		"  genstore generate --app-name todo --prompt 'a todo list' -n 3 -- ./my-generator --fast",
 };

@@ -1,6 +1,9 @@
 /* genstore init */
+#include "src/cmd/keep.h"
 #include "src/cmd/out.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 /* The folders that the default store is in; of any other path they are the user's business. */
@@ -50,6 +53,22 @@ static int run(struct cli *cli, int argc UNUSED, char **argv UNUSED)
 		return cli_error(cli, EXIT_FAILED, "%s", genstore_errmsg(cli->st));
 	tell(cli);
 	return EXIT_DONE;
+}
+
+int cli_make_default(struct cli *cli)
+{
+	const char *path = cli->store_path;
+	AUTO(free_ptr) char *folder = strndup(path, (size_t)(strrchr(path, '/') - path));
+	AUTO(close_fd) int fd = -1;
+	int r = folder ? make_parents(path) : -ENOMEM;
+
+	if (r)
+		return cli_error(cli, EXIT_FAILED, "cannot make the folder of '%s': %s", path, strerror(-r));
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* Where there are no locks it goes without. */
+	if (fd >= 0)
+		flock(fd, LOCK_EX);
+	return access(path, F_OK) && errno == ENOENT ? run(cli, 0, NULL) : 0;
 }
 
 const struct command command_init = {

@@ -17,6 +17,9 @@ int keep_check(struct cli *cli, const char *app_name, const char *prompt);
 /* Opens for writing; generations whose program was killed are found and paused, and it is said. */
 int cli_open_writer(struct cli *cli);
 
+/* Makes the default store where there is none yet. Of several that come at once one does it, the others wait until it is whole. */
+int cli_make_default(struct cli *cli);
+
 /* stdout has the request id, or the generation as an object. */
 void keep_tell(const struct cli *cli, const struct generation *g);
 

@@ -94,5 +94,6 @@ static const struct opt options[] = {
 };
 
 const struct command command_mount = {
-	"mount", "[MOUNTPOINT]", "shows the store as folders and files; alone lists the mounts", options, run, 0, 1, false, false,
+	.name = "mount", .arguments = "[MOUNTPOINT]", .summary = "shows the store as folders and files; alone lists the mounts",
+	.options = options, .run = run, .max_args = 1,
 };

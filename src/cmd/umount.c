@@ -39,4 +39,7 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
-const struct command command_umount = { "umount", "MOUNTPOINT", "ends a mount", options, run, 1, 1, false, false };
+const struct command command_umount = {
+	.name = "umount", .arguments = "MOUNTPOINT", .summary = "ends a mount", .options = options, .run = run,
+	.min_args = 1, .max_args = 1,
+};

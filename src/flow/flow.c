@@ -97,9 +97,12 @@ static void take_signals(struct flow *f)
 		f->signalled++;
 		if (f->outcome == RUNNING || f->outcome == RAN) {
 			/* What ran to its end becomes an iteration first. */
+			if (f->outcome == RAN && !f->interrupts)
+				note(f, "stopping when this iteration is kept");
+			else if (f->outcome == RUNNING)
+				note(f, "stopping; once more cancels the generation");
 			f->outcome = f->outcome == RAN ? RAN : PAUSED;
 			f->interrupts = 1;
-			note(f, "stopping; once more cancels the generation");
 		} else if (f->outcome != PAUSED || !f->interrupts) {
 			child_end(&f->stdio.child, true);
 		} else if (info.ssi_signo == SIGINT) {

@@ -166,12 +166,14 @@ void flow_iterate(struct flow *f, int64_t number, const struct finished *what, b
 {
 	AUTO(manifest_unrefp) struct manifest *now = NULL;
 	struct changes c = { 0 };
+	int r;
+
+	f->st->errmsg[0] = '\0';
 	/* First what was said before it. */
-	int r = flow_flush(f);
+	r = flow_flush(f);
 
 	/* What goes on working after its word is held, so that the tree is that of one moment. */
 	child_hold(&f->stdio.child, true);
-	f->st->errmsg[0] = '\0';
 	if (!r)
 		r = try_often(f, number, what, &now, &c);
 	child_hold(&f->stdio.child, false);

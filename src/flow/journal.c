@@ -1,4 +1,5 @@
 #include "src/flow/journal.h"
+#include "store/base/utf8.h"
 
 enum { TYPE_MAX = 64 }; /* bytes of a type that a generator made up */
 
@@ -22,14 +23,18 @@ static size_t add_text(struct buf *b, const char *text, size_t n)
 int journal_add(struct journal *j, const char *type, const char *level, const char *line, size_t n, const struct buf *data)
 {
 	const char *known = strlen(type) <= TYPE_MAX ? type : "unknown";
-	bool cut = n > EVENT_LINE_MAX;
-	size_t at = j->waiting.len, kept = cut ? EVENT_LINE_MAX + 1 : n; /* one too many: the store sees that it is cut */
+	/* How long it was is not known: what came before has cut it too. */
+	static const char cut[] = " ... (cut)";
+	bool whole = n <= EVENT_LINE_MAX;
+	size_t at = j->waiting.len;
 	struct head h = { 0 };
 
 	buf_add(&j->waiting, &h, sizeof(h));
 	h.type = add_text(&j->waiting, known, strlen(known));
 	h.level = add_text(&j->waiting, level, strlen(level));
-	h.line = add_text(&j->waiting, line, kept);
+	if (!whole)
+		buf_add(&j->waiting, line, h.line = utf8_cut(line, n, EVENT_LINE_MAX - sizeof(cut)));
+	h.line += whole ? add_text(&j->waiting, line, n) : add_text(&j->waiting, cut, sizeof(cut) - 1);
 	h.data = data ? add_text(&j->waiting, buf_str(data), data->len) : 0;
 	if (buf_error(&j->waiting))
 		return buf_error(&j->waiting);

@@ -70,6 +70,23 @@ static const char *missing(const struct wsi_type *t, const json_t *object)
 	return NULL;
 }
 
+/* A tree of values takes many times the memory of its text. Text in quotes does not. */
+static bool has_many_values(const char *text, size_t n)
+{
+	bool quoted = false;
+	size_t values = 0;
+
+	for (size_t i = 0; i < n && values <= WSI_VALUES_MAX; i++) {
+		if (quoted && text[i] == '\\')
+			i++;
+		else if (text[i] == '"')
+			quoted = !quoted;
+		else
+			values += !quoted && (text[i] == ',' || text[i] == '[' || text[i] == '{');
+	}
+	return values > WSI_VALUES_MAX;
+}
+
 void wsi_release(struct wsi_message *m)
 {
 	json_decref(m->json);
@@ -86,7 +103,7 @@ int wsi_parse(const char *text, size_t n, struct wsi_message *ret_m, struct buf 
 		start++;
 	if (start == n || text[start] != '{')
 		return 0;
-	if (n > WSI_MESSAGE_MAX)
+	if (n > WSI_MESSAGE_MAX || (n > WSI_VALUES_MAX && has_many_values(text, n)))
 		return -EFBIG;
 	m.json = json_loadb(text + start, n - start, JSON_ALLOW_NUL, NULL);
 	m.type = json_string_value(json_object_get(m.json, "type"));

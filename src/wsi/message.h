@@ -11,7 +11,7 @@
 
 #include <jansson.h>
 
-enum { WSI_MESSAGE_MAX = 16 << 20 };
+enum { WSI_MESSAGE_MAX = 16 << 20, WSI_VALUES_MAX = 100000 };
 
 enum wsi_kind {
 	WSI_UNKNOWN,
@@ -30,7 +30,7 @@ struct wsi_message {
 
 /*
  * 1: a message, also of an unknown type, to be released. 0: the text is no JSON object with a string `type`: a line of log.
- * -EBADMSG: a known type without what it requires, words in why; -EFBIG: over WSI_MESSAGE_MAX.
+ * -EBADMSG: a known type without what it requires, words in why; -EFBIG: over WSI_MESSAGE_MAX bytes or WSI_VALUES_MAX values.
  */
 int wsi_parse(const char *text, size_t n, struct wsi_message *ret_m, struct buf *why);
 void wsi_release(struct wsi_message *m);

@@ -252,6 +252,15 @@ TEST(a_clock_can_stand_still)
 
 /* utf8.h */
 
+TEST(a_text_is_cut_between_characters)
+{
+	CHECK_EQ(utf8_cut("abc", 3, 5), 3);
+	CHECK_EQ(utf8_cut("abc", 3, 2), 2);
+	CHECK_EQ(utf8_cut("a\u00fcb", 4, 2), 1);
+	CHECK_EQ(utf8_cut("a\u00fcb", 4, 3), 3);
+	CHECK_EQ(utf8_cut("\xbf\xbf", 2, 1), 0);
+}
+
 TEST(only_well_formed_utf_8_is_valid)
 {
 	static const struct { const char *text; size_t length; } cases[] = {

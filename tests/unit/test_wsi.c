@@ -120,6 +120,25 @@ TEST(a_message_over_16_MiB_is_refused)
 	CHECK_EQ(wsi_parse(text, n - 1, &m, &why), 1);
 }
 
+TEST(a_message_of_too_many_values_is_refused_and_one_of_much_text_is_not)
+{
+	AUTO(buf_release) struct buf text = BUF_INIT, why = BUF_INIT;
+	AUTO(wsi_release) struct wsi_message m = { 0 };
+
+	buf_adds(&text, "{\"type\":\"x\",\"a\":\"\\\"");
+	for (int i = 0; i <= WSI_VALUES_MAX; i++)
+		buf_adds(&text, ",[");
+	buf_adds(&text, "\"}");
+	CHECK_EQ(wsi_parse(buf_str(&text), text.len, &m, &why), 1);
+	wsi_release(&m);
+	buf_reset(&text);
+	buf_adds(&text, "{\"type\":\"x\",\"a\":[0");
+	for (int i = 0; i < WSI_VALUES_MAX; i++)
+		buf_adds(&text, ",0");
+	buf_adds(&text, "]}");
+	CHECK_EQ(wsi_parse(buf_str(&text), text.len, &m, &why), -EFBIG);
+}
+
 TEST(optional_fields_of_the_wrong_type_count_as_absent)
 {
 	AUTO(wsi_release) struct wsi_message m = { 0 };

@@ -5,7 +5,8 @@ bool app_name_valid(const char *name)
 {
 	size_t n = name ? strlen(name) : 0;
 
-	if (!n || n > APP_NAME_MAX || !utf8_valid(name, n) || strpbrk(name, "/:@"))
+	/* Spaces at an end cannot be seen. */
+	if (!n || *name == ' ' || name[n - 1] == ' ' || n > APP_NAME_MAX || !utf8_valid(name, n) || strpbrk(name, "/:@"))
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		const unsigned char c = (unsigned char)name[i];

@@ -6,7 +6,7 @@
 
 enum { APP_NAME_MAX = 200 };
 
-/* 1 to APP_NAME_MAX bytes of UTF-8 without / : @ and control characters, not "." "..", not beginning with "req_" or "-". */
+/* 1 to APP_NAME_MAX bytes of UTF-8 without / : @ and control characters and without spaces at its ends, not "." "..", not beginning with "req_" or "-". */
 bool app_name_valid(const char *name);
 
 /* The id of the user with that name or id; NULL is `local`. -ENOENT. */

@@ -2,6 +2,7 @@
 #include "src/cmd/keep.h"
 #include "src/cmd/out.h"
 #include "src/cmd/rev.h"
+#include "src/flow/workspace.h"
 #include "store/app.h"
 #include "store/idlist.h"
 
@@ -89,6 +90,9 @@ static int remove_one(struct cli *cli, int64_t id)
 		return cli_error(cli, EXIT_FAILED, "'%s' is %s; it can be removed when it has ended", g.request_id, g.status);
 	if (!o.dry_run && (r = generation_remove(cli->st, id)))
 		return cli_fail(cli, r);
+	/* What a generation that did not complete had left to be looked at. */
+	if (!o.dry_run && (r = workspace_remove(g.request_id)))
+		cli_note(cli, "the workspace of '%s' could not be removed: %s", g.request_id, strerror(-r));
 	tell(cli, &g);
 	return 0;
 }

@@ -187,3 +187,16 @@ int remove_tree(const char *path)
 	}
 	return rmdir(path) ? -errno : 0;
 }
+
+int workspace_remove(const char *request_id)
+{
+	AUTO(free_ptr) char *root = NULL, *path = NULL;
+	int r = workspace_root(&root);
+
+	if (r)
+		return r == -ENXIO ? 0 : r;
+	if (asprintf(&path, "%s/leo-workspace-%s", root, request_id) < 0)
+		return -ENOMEM;
+	r = remove_tree(path);
+	return r == -ENOENT ? 0 : r;
+}

@@ -20,6 +20,9 @@ void workspace_release(struct workspace *w);
  */
 int workspace_root(char **ret_path);
 
+/* Removes the one of a request, if there is one. */
+int workspace_remove(const char *request_id);
+
 /* A fresh one, mode 0700. -EEXIST, or why it cannot be made. */
 int workspace_make(const char *request_id, struct workspace *ret_w);
 

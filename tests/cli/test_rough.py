@@ -261,3 +261,11 @@ def test_the_help_says_what_stands_for_a_generation(genstore):
     assert "app's name (its newest generation)" in genstore("show", "--help").out
     assert "@3" in genstore("cat", "--help").out and "@3" not in genstore("show", "--help").out
     assert "Without\nCOMMAND the built-in example generator runs" in genstore("generate", "--help").out
+
+
+def test_removing_a_generation_removes_the_workspace_it_had_left(generate, genstore):
+    generate("echo x >f; exit 3", code=1)
+    (kept,) = (genstore.home / ".state/genstore/workspaces").iterdir()
+    assert (kept / "app/f").read_text() == "x\n"
+    genstore("rm", "--force", "-")
+    assert not kept.exists()

@@ -97,7 +97,7 @@ TEST(states_change_only_along_the_table)
 
 TEST(names_that_cannot_be_an_app)
 {
-	static const char *const bad[] = { "", "a/b", "a:b", "a@b", "req_x", "-x", ".", "..", "a\nb", "\xff", "a\xc2\x85" };
+	static const char *const bad[] = { "", "a/b", "a:b", "a@b", "req_x", "-x", ".", "..", " ", "a ", " a", "a\nb", "\xff", "a\xc2\x85" };
 	static const char *const good[] = { "todo-app", "Überraschung", "a", "x y", "..." };
 	char longest[APP_NAME_MAX + 2];
 

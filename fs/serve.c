@@ -2,6 +2,7 @@
 #include "fs/mounts.h"
 #include "fs/ops.h"
 #include "fs/watch.h"
+#include "fs/worker.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -78,6 +79,7 @@ static void *work(void *arg)
 	struct server *s = arg;
 	struct fuse_buf request = { .mem = NULL };
 
+	worker_warm_up(s);
 	while (!fuse_session_exited(s->session)) {
 		int r = fuse_session_receive_buf(s->session, &request);
 

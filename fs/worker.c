@@ -57,9 +57,8 @@ static struct worker *worker_new(struct server *s)
 	return w;
 }
 
-int worker_get(fuse_req_t req, struct worker **ret_w)
+static int get(struct server *s, struct worker **ret_w)
 {
-	struct server *s = fuse_req_userdata(req);
 	struct worker *w = pthread_getspecific(s->workers);
 	int r;
 
@@ -71,6 +70,21 @@ int worker_get(fuse_req_t req, struct worker **ret_w)
 		return r;
 	*ret_w = w;
 	return 0;
+}
+
+int worker_get(fuse_req_t req, struct worker **ret_w)
+{
+	return get(fuse_req_userdata(req), ret_w);
+}
+
+void worker_warm_up(struct server *s)
+{
+	struct worker *w;
+	int64_t id;
+
+	/* A look-up makes SQLite read the schema, once for each connection. Whatever fails fails again when somebody asks. */
+	if (!get(s, &w))
+		generation_id(w->st, "", &id);
 }
 
 static bool is_news(struct server *s, uint64_t ino)

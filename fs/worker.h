@@ -14,6 +14,8 @@ struct worker {
 
 /* The thread's own, with its store open: 0, or a negative errno. */
 int worker_get(fuse_req_t req, struct worker **ret_w);
+/* Opens the thread's store ahead of its first request, which then need not wait for that. */
+void worker_warm_up(struct server *s);
 /*
  * Ends a piece of work that gave r. True when it is to be tried once more, on a fresh handle: another process died in a commit, and
  * its journal must be rolled back by a connection that may write. Damage and failures are told, once for each inode.

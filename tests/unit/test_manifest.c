@@ -1,104 +1,21 @@
 #include "store/manifest_inside.h"
-#include "tests/unit/store_fixture.h"
-#include "tests/unit/test.h"
-
-#include <zstd.h>
+#include "tests/unit/manifest_fixture.h"
 
 #define MANIFEST AUTO(manifest_unrefp) struct manifest *
 #define BUILDER AUTO(manifest_builder_freep) struct manifest_builder *
 #define BUF AUTO(buf_release) struct buf
 
-static struct entry file(const char *path, int64_t content)
-{
-	return (struct entry){ .path = path, .type = TAR_FILE, .size = content * 10, .content = content };
-}
-
-static struct entry dir(const char *path)
-{
-	return (struct entry){ .path = path, .type = TAR_DIR };
-}
-
-static struct entry symlink_to(const char *path, const char *link)
-{
-	return (struct entry){ .path = path, .type = TAR_SYMLINK, .link = link };
-}
-
-static int build(const struct entry *entries, size_t n, struct manifest **ret_m)
-{
-	BUILDER b = NULL;
-	int r = manifest_builder_new(&b);
-
-	for (size_t i = 0; !r && i < n; i++)
-		r = manifest_add(b, &entries[i]);
-	return r ? r : manifest_build(b, ret_m);
-}
-
 static int add_one(struct entry e)
 {
 	MANIFEST m = NULL;
 
-	return build(&e, 1, &m);
-}
-
-/* n files in folders of 30, with the sizes and ids of a first snapshot, and `changed` of them new. */
-static struct manifest *large(size_t n, int64_t changed)
-{
-	BUILDER b = NULL;
-	struct manifest *m = NULL;
-
-	if (manifest_builder_new(&b))
-		return NULL;
-	for (size_t i = 0; i < n; i++) {
-		char path[100];
-		uint32_t noise;
-
-		test_noise(&noise, sizeof(noise), i + 1);
-		snprintf(path, sizeof(path), "src/part%zu/component-%zx/index%u.module.ts", i / 300, i / 30, noise % 10000 + (unsigned)i * 10000);
-		struct entry e = file(path, (int64_t)i + 1);
-
-		e.size = noise % 9000;
-		if (changed && i % (n / (size_t)changed) == 7)
-			e.content += 1000000;
-		if (manifest_add(b, &e))
-			return NULL;
-	}
-	return manifest_build(b, &m) ? NULL : m;
-}
-
-static void check_same(struct test_run *test, const struct manifest *a, const struct manifest *b)
-{
-	CHECK_EQ(a->count, b->count);
-	CHECK_EQ(a->files, b->files);
-	CHECK_EQ(a->bytes, b->bytes);
-	for (size_t i = 0; i < a->count; i++) {
-		const struct entry *x = &a->entries[i], *y = &b->entries[i];
-
-		CHECK_STR(x->path, y->path);
-		CHECK_EQ(x->path_len, strlen(y->path));
-		CHECK_EQ(x->path_len, y->path_len);
-		CHECK_STR(x->link, y->link);
-		CHECK_EQ(x->type, y->type);
-		CHECK_EQ(x->executable, y->executable);
-		CHECK_EQ(x->size, y->size);
-		CHECK_EQ(x->content, y->content);
-	}
-}
-
-static struct manifest *mixed(void)
-{
-	struct entry entries[] = {
-		file("a/b", 3), symlink_to("a-b", "../up"), file("z\nz", 1), dir("empty"), file("a/\xc3\xa9/x.js", 7), file("Z", 2),
-	};
-	struct manifest *m = NULL;
-
-	entries[0].executable = true;
-	return build(entries, ARRAY_LEN(entries), &m) ? NULL : m;
+	return manifest_fixture(&e, 1, &m);
 }
 
 TEST(entries_come_in_the_order_of_an_archive_with_their_parents)
 {
 	static const char *const want[] = { "Z", "a-b", "a/", "a/b", "a/\xc3\xa9/", "a/\xc3\xa9/x.js", "empty/", "z\nz" };
-	MANIFEST m = mixed();
+	MANIFEST m = manifest_fixture_mixed();
 
 	CHECK(m);
 	CHECK_EQ(m->count, ARRAY_LEN(want));
@@ -114,9 +31,9 @@ TEST(a_directory_can_be_added_with_or_without_its_slash)
 	MANIFEST m = NULL;
 	MANIFEST n = NULL;
 
-	CHECK_EQ(build(a, 2, &m), 0);
-	CHECK_EQ(build(b, 1, &n), 0);
-	check_same(test, m, n);
+	CHECK_EQ(manifest_fixture(a, 2, &m), 0);
+	CHECK_EQ(manifest_fixture(b, 1, &n), 0);
+	manifest_fixture_check_same(test, m, n);
 }
 
 TEST(the_same_path_twice_is_eexist)
@@ -125,10 +42,10 @@ TEST(the_same_path_twice_is_eexist)
 	struct entry both[] = { file("a", 1), file("a-b", 1), dir("a") }, under[] = { file("a", 1), file("a,", 3), file("a/b", 2) };
 	MANIFEST m = NULL;
 
-	CHECK_EQ(build(files, 2, &m), -EEXIST);
-	CHECK_EQ(build(dirs, 2, &m), -EEXIST);
-	CHECK_EQ(build(both, 3, &m), -EEXIST);
-	CHECK_EQ(build(under, 3, &m), -EEXIST);
+	CHECK_EQ(manifest_fixture(files, 2, &m), -EEXIST);
+	CHECK_EQ(manifest_fixture(dirs, 2, &m), -EEXIST);
+	CHECK_EQ(manifest_fixture(both, 3, &m), -EEXIST);
+	CHECK_EQ(manifest_fixture(under, 3, &m), -EEXIST);
 }
 
 TEST(paths_that_leave_the_tree_or_are_no_paths_are_refused)
@@ -198,7 +115,7 @@ TEST(more_entries_than_the_limit_are_efbig)
 TEST(paths_are_found_and_what_is_not_there_is_not)
 {
 	static const char *const missing[] = { "a/", "b", "a/b/", "a/b/c", "A", "zz", "empty/x", "a/\xc3\xa9/", "a/c" };
-	MANIFEST m = mixed();
+	MANIFEST m = manifest_fixture_mixed();
 
 	CHECK(m);
 	for (size_t i = 0; i < m->count; i++) {
@@ -214,7 +131,7 @@ TEST(paths_are_found_and_what_is_not_there_is_not)
 
 TEST(a_range_is_what_is_below_a_directory)
 {
-	MANIFEST m = mixed();
+	MANIFEST m = manifest_fixture_mixed();
 	size_t first, end;
 
 	CHECK(m);
@@ -234,7 +151,7 @@ TEST(a_range_is_what_is_below_a_directory)
 
 TEST(skipping_agrees_with_looking_at_each_entry)
 {
-	MANIFEST m = large(2000, 0);
+	MANIFEST m = manifest_fixture_large(2000, 0);
 
 	CHECK(m);
 	for (size_t i = 0; i < m->count; i++) {
@@ -272,8 +189,8 @@ TEST(a_diff_names_each_difference_once_and_in_order)
 	struct changes c = { .stop = 0 };
 
 	b[3].executable = true;
-	CHECK_EQ(build(a, ARRAY_LEN(a), &m), 0);
-	CHECK_EQ(build(b, ARRAY_LEN(b), &n), 0);
+	CHECK_EQ(manifest_fixture(a, ARRAY_LEN(a), &m), 0);
+	CHECK_EQ(manifest_fixture(b, ARRAY_LEN(b), &n), 0);
 	CHECK_EQ(manifest_diff(m, n, note, &c), 0);
 	CHECK_STR(c.text, "Aa.d/ Dgone/ Dgone/x Mm Pp Ts Mt Du Au/ Au/x ");
 	c = (struct changes){ .stop = 5 };
@@ -285,14 +202,14 @@ TEST(a_diff_names_each_difference_once_and_in_order)
 
 TEST(what_was_encoded_decodes_to_the_same)
 {
-	MANIFEST m = mixed();
+	MANIFEST m = manifest_fixture_mixed();
 	MANIFEST back = NULL;
 	BUF code = BUF_INIT;
 
 	CHECK(m);
 	CHECK_EQ(manifest_encode(m, &code), 0);
 	CHECK_EQ(manifest_decode(code.data, code.len, &back), 0);
-	check_same(test, m, back);
+	manifest_fixture_check_same(test, m, back);
 }
 
 TEST(an_empty_tree_is_two_bytes)
@@ -301,7 +218,7 @@ TEST(an_empty_tree_is_two_bytes)
 	MANIFEST back = NULL;
 	BUF code = BUF_INIT;
 
-	CHECK_EQ(build(NULL, 0, &m), 0);
+	CHECK_EQ(manifest_fixture(NULL, 0, &m), 0);
 	CHECK_EQ(manifest_encode(m, &code), 0);
 	CHECK_HEX(code.data, code.len, "0100");
 	CHECK_EQ(manifest_decode(code.data, code.len, &back), 0);
@@ -317,7 +234,7 @@ TEST(the_encoded_form_is_the_one_that_is_written_down)
 	BUF code = BUF_INIT;
 
 	entries[1].executable = true;
-	CHECK_EQ(build(entries, 4, &m), 0);
+	CHECK_EQ(manifest_fixture(entries, 4, &m), 0);
 	CHECK_EQ(manifest_encode(m, &code), 0);
 	CHECK_HEX(code.data, code.len,
 		  "01" "04" "00020200" "612f00" "6200" "6300" "6c00" "02010003" "b817" "a417" "d804" "03" "6100");
@@ -329,7 +246,7 @@ TEST(a_file_without_a_content_cannot_be_encoded)
 	MANIFEST m = NULL;
 	BUF code = BUF_INIT;
 
-	CHECK_EQ(build(&e, 1, &m), 0);
+	CHECK_EQ(manifest_fixture(&e, 1, &m), 0);
 	CHECK_EQ(manifest_encode(m, &code), -EINVAL);
 }
 
@@ -397,7 +314,7 @@ static void check_bytes(struct test_run *test, const uint8_t *data, size_t n)
 
 TEST(damaged_bytes_are_refused_or_decode_to_what_encodes_to_them)
 {
-	MANIFEST m = mixed();
+	MANIFEST m = manifest_fixture_mixed();
 	BUF code = BUF_INIT;
 
 	CHECK(m);
@@ -423,7 +340,7 @@ TEST(damaged_bytes_are_refused_or_decode_to_what_encodes_to_them)
 
 TEST(random_damage_to_a_large_manifest_is_refused_or_canonical)
 {
-	MANIFEST m = large(300, 0);
+	MANIFEST m = manifest_fixture_large(300, 0);
 	BUF code = BUF_INIT;
 	struct { uint32_t at[4]; uint8_t value[4]; } noise;
 
@@ -464,145 +381,9 @@ TEST(a_bomb_of_shared_prefixes_is_refused)
 	CHECK_EQ(manifest_decode(code.data, code.len, &m), -EBADMSG);
 }
 
-static int put(struct genstore *st, struct manifest *m, int64_t near)
-{
-	TXN t = txn_begin(&st->db);
-	int r = manifest_put(st, m, near);
-
-	return r ? r : txn_commit(&t);
-}
-
-TEST(a_manifest_comes_back_from_the_store_as_it_was_put)
-{
-	STORE st = store_fixture();
-	MANIFEST m = mixed();
-	MANIFEST back = NULL;
-
-	CHECK(st && m);
-	CHECK_EQ(put(st, m, 0), 0);
-	CHECK(m->id > 0);
-	CHECK_EQ(manifest_load(st, m->id, &back), 0);
-	CHECK_EQ(back->id, m->id);
-	check_same(test, m, back);
-}
-
-TEST(an_equal_manifest_is_put_once)
-{
-	STORE st = store_fixture();
-	MANIFEST a = mixed();
-	MANIFEST b = mixed();
-
-	CHECK(st && a && b);
-	CHECK_EQ(put(st, a, 0), 0);
-	CHECK_EQ(put(st, b, a->id), 0);
-	CHECK_EQ(a->id, b->id);
-	CHECK_EQ(store_fixture_number(st, "SELECT count(*) FROM manifest"), 1);
-	CHECK_EQ(store_fixture_number(st, "SELECT count(*) FROM piece"), 1);
-}
-
-TEST(a_manifest_that_is_like_another_is_a_small_delta_against_its_key)
-{
-	STORE st = store_fixture();
-	MANIFEST a = large(2000, 0);
-	MANIFEST b = large(2000, 5);
-	MANIFEST c = large(2000, 8);
-	MANIFEST back = NULL;
-
-	CHECK(st && a && b && c);
-	CHECK_EQ(put(st, a, 0), 0);
-	CHECK_EQ(put(st, b, a->id), 0);
-	CHECK_EQ(put(st, c, b->id), 0);
-	CHECK_EQ(store_fixture_number(st, "SELECT count(*) FROM manifest WHERE base IS NULL"), 1);
-	/* Depth one: the delta of a delta hangs on the key. */
-	CHECK_EQ(store_fixture_number(st, "SELECT base FROM manifest WHERE id = 3"), a->id);
-	CHECK(store_fixture_number(st, "SELECT max(stored) FROM piece WHERE codec = 3") < 300);
-	CHECK_EQ(manifest_load(st, c->id, &back), 0);
-	check_same(test, c, back);
-}
-
-TEST(a_manifest_that_has_become_another_is_a_key_itself)
-{
-	STORE st = store_fixture();
-	MANIFEST a = large(2000, 0);
-	MANIFEST b = large(5000, 0);
-
-	CHECK(st && a && b);
-	CHECK_EQ(put(st, a, 0), 0);
-	CHECK_EQ(put(st, b, a->id), 0);
-	CHECK_EQ(store_fixture_number(st, "SELECT count(*) FROM manifest WHERE base IS NULL"), 2);
-	CHECK_EQ(store_fixture_number(st, "SELECT count(*) FROM piece WHERE codec = 2"), 2);
-}
-
-TEST(a_near_one_that_is_not_there_is_no_obstacle)
-{
-	STORE st = store_fixture();
-	MANIFEST m = mixed();
-
-	CHECK(st && m);
-	CHECK_EQ(put(st, m, 4711), 0);
-	CHECK_EQ(store_fixture_number(st, "SELECT count(*) FROM manifest WHERE base IS NULL"), 1);
-}
-
-TEST(a_damaged_key_is_no_obstacle_to_the_next_manifest)
-{
-	STORE st = store_fixture();
-	MANIFEST a = large(500, 0);
-	MANIFEST b = large(500, 3);
-	MANIFEST back = NULL;
-
-	CHECK(st && a && b);
-	CHECK_EQ(put(st, a, 0), 0);
-	CHECK_EQ(db_exec(&st->db, "UPDATE piece_data SET bytes = zeroblob(length(bytes))"), 0);
-	CHECK_EQ(put(st, b, a->id), 0);
-	CHECK_EQ(manifest_load(st, a->id, &back), -EBADMSG);
-	CHECK_EQ(manifest_load(st, b->id, &back), 0);
-}
-
-TEST(a_manifest_that_is_not_there_is_enoent)
-{
-	STORE st = store_fixture();
-	MANIFEST m = NULL;
-
-	CHECK(st);
-	CHECK_EQ(manifest_load(st, 1, &m), -ENOENT);
-	CHECK_STR(genstore_errmsg(st), "there is no manifest 1");
-}
-
-/* Spoils the row of a store with two manifests and loads the second. */
-static int load_after(struct test_run *test, const char *sql)
-{
-	STORE st = store_fixture();
-	MANIFEST a = large(500, 0);
-	MANIFEST b = large(500, 3);
-	MANIFEST back = NULL;
-
-	if (!st || !a || !b || put(st, a, 0) || put(st, b, a->id) || db_exec(&st->db, "PRAGMA foreign_keys = OFF") ||
-	    db_exec(&st->db, sql)) {
-		test_true(TEST_HERE, sql, false);
-		return 1;
-	}
-	return manifest_load(st, b->id, &back);
-}
-
-TEST(a_row_that_does_not_fit_its_manifest_is_ebadmsg)
-{
-	CHECK_EQ(load_after(test, "SELECT 1"), 0);
-	CHECK_EQ(load_after(test, "UPDATE manifest SET entries = entries + 1 WHERE id = 2"), -EBADMSG);
-	CHECK_EQ(load_after(test, "UPDATE manifest SET files = files - 1 WHERE id = 2"), -EBADMSG);
-	CHECK_EQ(load_after(test, "UPDATE manifest SET bytes = 0 WHERE id = 2"), -EBADMSG);
-	CHECK_EQ(load_after(test, "UPDATE manifest SET sha256 = zeroblob(32) WHERE id = 2"), -EBADMSG);
-	CHECK_EQ(load_after(test, "UPDATE manifest SET base = 2 WHERE id = 2"), -EBADMSG);
-	CHECK_EQ(load_after(test, "UPDATE manifest SET base = 77 WHERE id = 2"), -EBADMSG);
-	CHECK_EQ(load_after(test, "UPDATE manifest SET base = NULL WHERE id = 2"), -EBADMSG);
-	CHECK_EQ(load_after(test, "UPDATE manifest SET piece = 77 WHERE id = 2"), -EBADMSG);
-	CHECK_EQ(load_after(test, "DELETE FROM piece_data WHERE id >> 8 = 2"), -EBADMSG);
-	CHECK_EQ(load_after(test, "DELETE FROM piece_data WHERE id >> 8 = 1"), -EBADMSG);
-	CHECK_EQ(load_after(test, "UPDATE piece SET size = 1 << 27 WHERE id = 2"), -EBADMSG);
-}
-
 TEST(a_manifest_is_shared_until_the_last_one_lets_go)
 {
-	MANIFEST m = mixed();
+	MANIFEST m = manifest_fixture_mixed();
 	MANIFEST second = NULL;
 
 	CHECK(m);

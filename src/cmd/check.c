@@ -63,6 +63,11 @@ static void summary(const struct check_result *c)
 	out_object_end(&j);
 }
 
+static const char *plural(int64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 static void tell(const struct cli *cli, const struct check_result *c)
 {
 	char human[HUMAN_SIZE];
@@ -71,8 +76,9 @@ static void tell(const struct cli *cli, const struct check_result *c)
 		summary(c);
 		return;
 	}
-	cli_note(cli, "looked at %lld generations, %lld iterations, %lld contents, %lld pieces", (long long)c->generations,
-		 (long long)c->iterations, (long long)c->contents, (long long)c->pieces);
+	cli_note(cli, "looked at %lld generation%s, %lld iteration%s, %lld content%s, %lld piece%s", (long long)c->generations,
+		 plural(c->generations), (long long)c->iterations, plural(c->iterations), (long long)c->contents, plural(c->contents),
+		 (long long)c->pieces, plural(c->pieces));
 	if (o.read_data)
 		cli_note(cli, "read %s", human_bytes(c->bytes, human));
 	if (c->unused.bytes)

@@ -60,7 +60,7 @@ static int store_option(const struct cli *cli, char **ret_text)
 
 int view_init(struct view *v, struct cli *cli, bool no_env)
 {
-	*v = (struct view){ .cli = cli, .no_env = no_env, .mountpoint = find_mount(cli->store_path) };
+	*v = (struct view){ .cli = cli, .no_env = no_env, .mountpoint = find_mount(cli->store_path), .percentage = -1 };
 	v->bar = isatty(STDERR_FILENO) && !cli->json && cli->verbosity >= 0;
 	return store_option(cli, &v->options);
 }
@@ -79,15 +79,20 @@ static void clear_status(struct view *v)
 	v->shown = false;
 }
 
-static void show_status(struct view *v, double percentage, const char *text, size_t n)
+static void show_status(struct view *v, const char *text, size_t n)
 {
+	enum { CELLS = 20 };
+	static const char full[] = "####################", empty[] = "....................";
 	AUTO(buf_release) struct buf line = BUF_INIT, clean = BUF_INIT;
 	size_t columns = 0, end = 0;
 
 	if (v->of > 1)
 		buf_addf(&line, "[%lld/%lld] ", (long long)min_i64(v->iteration + 1, v->of), (long long)v->of);
-	if (percentage >= 0 && percentage <= 100)
-		buf_addf(&line, "%3.0f %% ", percentage);
+	if (v->percentage >= 0) {
+		int cells = (int)(v->percentage * CELLS / 100);
+
+		buf_addf(&line, "[%.*s%.*s] %3.0f %% ", cells, full, CELLS - cells, empty, v->percentage);
+	}
 	buf_add(&line, text, utf8_cut(text, n, 8 * STATUS_COLUMNS));
 	utf8_printable(&clean, buf_str(&line), line.len);
 	for (const char *s = buf_str(&clean); s[end] && columns < STATUS_COLUMNS; columns++)
@@ -143,9 +148,10 @@ static void on_line(struct view *v, const struct flow_news *n)
 	bool serious = strcmp(n->level, "error") == 0;
 
 	if (v->bar && v->cli->verbosity < 1 && !serious) {
-		if (strcmp(n->level, "debug") != 0 && clock_ms() - v->last_ms >= PROGRESS_MS) {
+		/* Progress is shown with its percentage. */
+		if (strcmp(n->type, "progress") != 0 && strcmp(n->level, "debug") != 0 && clock_ms() - v->last_ms >= PROGRESS_MS) {
 			v->last_ms = clock_ms();
-			show_status(v, -1, n->line, n->n);
+			show_status(v, n->line, n->n);
 		}
 		return;
 	}
@@ -161,11 +167,12 @@ static void on_progress(struct view *v, const struct flow_news *n)
 	AUTO(buf_release) struct buf line = BUF_INIT;
 	struct jw j;
 
+	v->percentage = n->percentage >= 0 && n->percentage <= 100 ? n->percentage : -1;
 	if ((!v->bar && !v->cli->json) || clock_ms() - v->last_ms < PROGRESS_MS)
 		return;
 	v->last_ms = clock_ms();
 	if (v->bar) {
-		show_status(v, n->percentage, n->line, n->n);
+		show_status(v, n->line, n->n);
 		return;
 	}
 	out_object(&j, &line, "progress");
@@ -184,6 +191,7 @@ static void on_iteration(struct view *v, const struct flow_news *n)
 	struct jw j;
 
 	v->iteration = n->iteration;
+	v->percentage = -1;
 	clear_status(v);
 	if (!v->cli->json) {
 		cli_note(v->cli, "  iteration %lld: %lld added, %lld modified, %lld removed; %lld file%s, %s, %s",

@@ -6,6 +6,7 @@
 #include "src/flow/flow.h"
 
 struct view {
+	double percentage; /* of the iteration, as the generator last said; -1: not said */
 	struct cli *cli;
 	char *request_id;
 	char *options;      /* "--store FILE " where a command for this store needs it, or "" */

@@ -115,12 +115,22 @@ static void summary(const struct cli *cli, size_t removed, size_t failed)
 	out_object_end(&j);
 }
 
+static bool may_remove(struct cli *cli, const struct idlist *ids)
+{
+	AUTO(generation_release) struct generation g = { 0 };
+
+	if (ids->count > 1 || o.force || generation_get(cli->st, ids->ids[0], &g))
+		return cli_confirm(cli, o.force, "remove %zu generations?", ids->count);
+	return cli_confirm(cli, false, "remove '%s' (%s/%lld, %s)?", g.request_id, g.app_name, (long long)g.generation_number,
+			   g.status);
+}
+
 static int remove_all(struct cli *cli, const struct idlist *ids)
 {
 	size_t failed = 0;
 	int first = 0;
 
-	if (!o.dry_run && ids->count && !cli_confirm(cli, o.force, "remove %zu generation%s?", ids->count, ids->count == 1 ? "" : "s")) {
+	if (!o.dry_run && ids->count && !may_remove(cli, ids)) {
 		if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO) && !cli->json)
 			return cli_error(cli, EXIT_FAILED, "nothing was removed");
 		return cli_usage(cli, "%zu generation%s would go and nobody can be asked: add --force, or --dry-run to see them",

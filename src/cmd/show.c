@@ -114,7 +114,7 @@ static void print_cost(const struct cost *c)
 	if (!c->iteration)
 		return;
 	line("tokens:", "%lld in, %lld out", (long long)c->input_tokens, (long long)c->output_tokens);
-	line("cost:", "$%.6f", c->cost_usd);
+	line("cost:", "%.6g USD", c->cost_usd);
 	text("duration:", human_ms(c->duration_ms, human));
 }
 

@@ -470,7 +470,7 @@ def test_rm_asks_on_a_terminal(genstore, three, answer, gone):
     os.write(ours, answer)
     p.communicate()
     os.close(ours)
-    assert b"remove 1 generation?" in asked
+    assert f"remove '{three}' (todo/1, completed)? [y/N]".encode() in asked
     assert p.returncode == (0 if gone else 1)
     assert (three not in genstore("list", "--json").out) is gone
 

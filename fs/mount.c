@@ -1,6 +1,7 @@
 #include "fs/mount.h"
 #include "fs/mounts.h"
 #include "fs/serve.h"
+#include "store/base/folders.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -55,17 +56,6 @@ int mount_parse(struct mount_options *o, const char *text, struct buf *why)
 	return r;
 }
 
-static int make_directories(char *path)
-{
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(path, 0700) && errno != EEXIST)
-			return -errno;
-		*slash = '/';
-	}
-	return mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
-}
-
 int mount_default(char **ret_path, struct buf *why)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR"), *home = getenv("HOME");
@@ -82,7 +72,10 @@ int mount_default(char **ret_path, struct buf *why)
 		path = NULL;
 		return -ENOMEM;
 	}
-	if ((r = make_directories(path)) && r != -ENOTCONN)
+	r = folders_above(path, 0700);
+	if (!r && mkdir(path, 0700) && errno != EEXIST)
+		r = -errno;
+	if (r && r != -ENOTCONN)
 		return fail(why, r, "cannot make '%s': %s", path, strerror(-r));
 	*ret_path = MOVE(path);
 	return 0;

@@ -3,13 +3,6 @@
 
 #include <sys/stat.h>
 
-enum { BUSY_MS = 10000 };
-
-static void db_release(struct db *db)
-{
-	db_close(db);
-}
-
 int check_found(struct check *c, const char *kind, const char *subject, const char *fmt, ...)
 {
 	char words[1024];
@@ -111,28 +104,15 @@ static int check_header(struct check *c)
 	return 0;
 }
 
-static int run_integrity(struct check *c, struct db *db)
+static int check_integrity(struct check *c)
 {
-	STMT q = db_stmt(db, "PRAGMA integrity_check(100)");
+	STMT q = db_stmt(&c->st->db, "PRAGMA integrity_check(100)");
 	int r;
 
 	while ((r = stmt_step(&q)) > 0)
 		if (strcmp(col_text(&q, 0), "ok") != 0)
 			check_found(c, "database", "-", "%s", col_text(&q, 0));
 	return check_verdict(c, "database", "-", r);
-}
-
-/*
- * SQLite does not load CHECK constraints for a database that is open read-only, so it looks at them
- * through a connection that could write and does not. Where the file cannot be written, without them.
- */
-static int check_integrity(struct check *c)
-{
-	AUTO(db_release) struct db own = { .st = c->st };
-
-	if (!c->st->read_only || db_open(&own, c->st, c->st->path, DB_WRITE, BUSY_MS))
-		return run_integrity(c, &c->st->db);
-	return run_integrity(c, &own);
 }
 
 static int check_references(struct check *c)

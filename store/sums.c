@@ -83,16 +83,23 @@ static int take(struct stmt *q, struct sum *ret_s)
 	return 1;
 }
 
+/* The row behind *s, by a statement that takes its table and key. */
+static int next(struct stmt *q, struct sum *s)
+{
+	int r;
+
+	bind_text(q, s->table ? s->table : "");
+	bind_key(q, s);
+	r = stmt_step(q);
+	return r > 0 ? take(q, s) : r;
+}
+
 static int next_missing(struct genstore *st, struct sum *s)
 {
 	STMT q = db_stmt(&st->db, "SELECT table_name, key, 0 FROM row_sums WHERE sum IS NULL AND (table_name, key) > (?, ?)"
 				  " ORDER BY table_name, key LIMIT 1");
-	int r;
 
-	bind_text(&q, s->table ? s->table : "");
-	bind_key(&q, s);
-	r = stmt_step(&q);
-	return r > 0 ? take(&q, s) : r;
+	return next(&q, s);
 }
 
 static int write_sum(struct genstore *st, const struct sum *s, int64_t value)
@@ -156,12 +163,8 @@ static int next_sum(struct genstore *st, struct sum *s)
 {
 	STMT q = db_stmt(&st->db, "SELECT table_name, key, sum FROM row_sums WHERE sum IS NOT NULL AND (table_name, key) > (?, ?)"
 				  " ORDER BY table_name, key LIMIT 1");
-	int r;
 
-	bind_text(&q, s->table ? s->table : "");
-	bind_key(&q, s);
-	r = stmt_step(&q);
-	return r > 0 ? take(&q, s) : r;
+	return next(&q, s);
 }
 
 int sums_check(struct genstore *st, int (*bad)(void *arg, const char *table, const char *key, const char *words), void *arg)

@@ -5,6 +5,7 @@
 #include "store/base/utf8.h"
 #include "store/revision.h"
 #include "store/snapshot.h"
+#include "store/base/folders.h"
 
 #include <sys/stat.h>
 
@@ -51,13 +52,12 @@ static char *cache_path(const char *store_path, const char *real)
 	if (!store || (!(cache && *cache == '/') && !(home && *home == '/')))
 		return NULL;
 	buf_addf(&path, "%s%s", cache && *cache == '/' ? cache : home, cache && *cache == '/' ? "" : "/.cache");
-	mkdir(buf_str(&path), 0700);
-	buf_adds(&path, "/genstore");
-	mkdir(buf_str(&path), 0700);
 	buf_addf(&key, "%s%c%s", store, 0, real);
 	xxh3_128(key.data, key.len, hash);
 	hex_encode(hash, sizeof(hash), hex);
-	buf_addf(&path, "/stat-%s", hex);
+	buf_addf(&path, "/genstore/stat-%s", hex);
+	/* Without the folder there is no cache, and nothing else is lost. */
+	folders_above(buf_str(&path), 0700);
 	return buf_error(&key) ? NULL : buf_steal(&path);
 }
 

@@ -1,26 +1,11 @@
 /* genstore init */
 #include "src/cmd/keep.h"
 #include "src/cmd/out.h"
+#include "store/base/folders.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-
-/* The folders that the default store is in; of any other path they are the user's business. */
-static int make_parents(const char *path)
-{
-	AUTO(free_ptr) char *dir = strdup(path);
-
-	if (!dir)
-		return -ENOMEM;
-	for (char *p = strchr(dir + 1, '/'); p; p = strchr(p + 1, '/')) {
-		*p = '\0';
-		if (mkdir(dir, 0700) && errno != EEXIST)
-			return -errno;
-		*p = '/';
-	}
-	return 0;
-}
 
 static void tell(const struct cli *cli)
 {
@@ -39,7 +24,8 @@ static void tell(const struct cli *cli)
 
 static int run(struct cli *cli, int argc UNUSED, char **argv UNUSED)
 {
-	int r = cli->store_is_default ? make_parents(cli->store_path) : 0;
+	/* The folders of any other path are the user's business. */
+	int r = cli->store_is_default ? folders_above(cli->store_path, 0700) : 0;
 
 	if (r)
 		return cli_error(cli, EXIT_FAILED, "cannot make the folder of '%s': %s", cli->store_path, strerror(-r));
@@ -60,7 +46,7 @@ int cli_make_default(struct cli *cli)
 	const char *path = cli->store_path;
 	AUTO(free_ptr) char *folder = strndup(path, (size_t)(strrchr(path, '/') - path));
 	AUTO(close_fd) int fd = -1;
-	int r = folder ? make_parents(path) : -ENOMEM;
+	int r = folder ? folders_above(path, 0700) : -ENOMEM;
 
 	if (r)
 		return cli_error(cli, EXIT_FAILED, "cannot make the folder of '%s': %s", path, strerror(-r));

@@ -1,6 +1,7 @@
 #include "src/example/build.h"
 #include "src/example/example.h"
 #include "src/example/icon.h"
+#include "store/base/folders.h"
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -85,20 +86,6 @@ static int compose(struct buf *out, const struct recipe *rc, const char *path, i
 	return 0;
 }
 
-static int make_parents(const char *path)
-{
-	char dir[PATH_MAX];
-
-	snprintf(dir, sizeof(dir), "%s", path);
-	for (char *p = strchr(dir, '/'); p; p = strchr(p + 1, '/')) {
-		*p = '\0';
-		if (mkdir(dir, 0777) < 0 && errno != EEXIST)
-			return -errno;
-		*p = '/';
-	}
-	return 0;
-}
-
 static int write_all(int fd, const uint8_t *p, size_t n)
 {
 	while (n) {
@@ -119,7 +106,7 @@ static int put(const char *path, enum how how, const struct buf *content)
 {
 	AUTO(buf_release) struct buf tmp = BUF_INIT;
 	mode_t mode = strncmp(path, "bin/", 4) ? 0666 : 0777;
-	int r = make_parents(path);
+	int r = folders_above(path, 0777);
 
 	if (r < 0)
 		return r;

@@ -1,4 +1,5 @@
 #include "src/flow/workspace.h"
+#include "store/base/folders.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -32,32 +33,19 @@ int workspace_root(char **ret_path)
 	return -ENXIO;
 }
 
-/* The folder and those above it. */
-static int make_all(char *path)
-{
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		int r;
-
-		*slash = '\0';
-		r = mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
-		*slash = '/';
-		if (r)
-			return r;
-	}
-	return mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
-}
-
 int workspace_make(const char *request_id, struct workspace *ret_w)
 {
 	AUTO(workspace_release) struct workspace w = { 0 };
 	AUTO(free_ptr) char *root = NULL;
 	int r = workspace_root(&root);
 
-	if (r || (r = make_all(root)))
+	if (r)
 		return r;
 	if (asprintf(&w.path, "%s/leo-workspace-%s", root, request_id) < 0 || asprintf(&w.app, "%s/app", w.path) < 0 ||
 	    asprintf(&w.cache, "%s/stat-cache", w.path) < 0)
 		return -ENOMEM;
+	if ((r = folders_above(w.path, 0700)))
+		return r;
 	if (mkdir(w.path, 0700))
 		return -errno;
 	if (mkdir(w.app, 0700)) {

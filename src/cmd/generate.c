@@ -1,6 +1,7 @@
 /* genstore generate */
 #include "src/cmd/generate_view.h"
 #include "src/cmd/keep.h"
+#include "src/flow/budget.h"
 #include "src/flow/env.h"
 #include "src/flow/flow.h"
 #include "store/app.h"
@@ -13,7 +14,7 @@
 enum { AUTONOMOUS_ITERATIONS = 10, NOT_GIVEN = -1 };
 
 static struct {
-	const char *app_name, *prompt, *prompt_file, *mode, *user, *timeout, *max_size, *resume, *image, *to;
+	const char *app_name, *prompt, *prompt_file, *mode, *user, *timeout, *max_size, *max_log, *resume, *image, *to;
 	int64_t max_iterations;
 	struct opt_list env;
 } o = { .max_iterations = NOT_GIVEN };
@@ -27,7 +28,8 @@ static const struct opt options[] = {
 	{ "user", 0, OPT_TEXT, &o.user, "NAME", "whose app it is (default: local)" },
 	{ "env", 'e', OPT_LIST, &o.env, "NAME", "passes a variable to the generator; never stored or logged" },
 	{ "timeout", 0, OPT_TEXT, &o.timeout, "TIME", "fails after so much silence (default 30m, 0: never)" },
-	{ "max-size", 0, OPT_TEXT, &o.max_size, "SIZE", "of the generated tree (default 10G, 0: no limit)" },
+	{ "max-size", 0, OPT_TEXT, &o.max_size, "SIZE", "of the workspace and the tree in it (default 10G, 0: no limit)" },
+	{ "max-log", 0, OPT_TEXT, &o.max_log, "SIZE", "of the log that is kept (default 256M, 0: no limit)" },
 	{ "resume", 0, OPT_TEXT, &o.resume, "REV", "not in this version" },
 	{ "image", 0, OPT_TEXT, &o.image, "IMAGE", "not in this version" },
 	{ "to", 0, OPT_TEXT, &o.to, "REMOTES", "not in this version" },
@@ -144,10 +146,13 @@ static int take_limits(struct cli *cli, struct flow_options *f)
 {
 	f->silence_ms = FLOW_SILENCE_MS;
 	f->max_bytes = FLOW_BYTES_MAX;
+	f->max_log = BUDGET_LOG_MAX;
 	if (o.timeout && parse_amount(o.timeout, times, ARRAY_LEN(times), &f->silence_ms))
 		return cli_usage(cli, "--timeout takes a time like 90s, 30m or 2h, not '%s'", o.timeout);
 	if (o.max_size && parse_amount(o.max_size, sizes, ARRAY_LEN(sizes), &f->max_bytes))
 		return cli_usage(cli, "--max-size takes a size like 500M or 10G, not '%s'", o.max_size);
+	if (o.max_log && parse_amount(o.max_log, sizes, ARRAY_LEN(sizes), &f->max_log))
+		return cli_usage(cli, "--max-log takes a size like 50M or 1G, not '%s'", o.max_log);
 	return 0;
 }
 

@@ -283,6 +283,8 @@ static void print_summary(const struct flow_result *r, const struct generation *
 	jw_int(&j, "input_tokens", r->cost.input_tokens);
 	jw_int(&j, "output_tokens", r->cost.output_tokens);
 	left_out_json(&j, &r->left_out);
+	jw_int(&j, "log_left_lines", r->log_left_lines);
+	jw_int(&j, "log_left_bytes", r->log_left_bytes);
 	jw_str(&j, "workspace", r->workspace);
 	out_object_end(&j);
 }
@@ -299,6 +301,15 @@ static void note_rest(const struct view *v, const struct flow_result *r, const s
 		cli_note(v->cli, "  the workspace is kept: %s", r->workspace);
 	if (v->no_env && strcmp(r->status, "failed") == 0)
 		cli_note(v->cli, "  nothing was passed with --env: if the command needs an API key, name its variable, --env NAME");
+}
+
+static void note_log(const struct view *v, const struct flow_result *r)
+{
+	char human[HUMAN_SIZE];
+
+	if (r->log_left_lines)
+		cli_note(v->cli, "  the log is full: %lld lines (%s) were left out; --max-log says how much is kept",
+			 (long long)r->log_left_lines, human_bytes(r->log_left_bytes, human));
 }
 
 /* The error as one line. */
@@ -328,6 +339,7 @@ int view_end(struct view *v, const struct flow_result *r)
 		print_summary(r, &g);
 	else if (done && v->cli->verbosity >= 0)
 		print_complete(v, r, &g);
+	note_log(v, r);
 	if (done && !r->workspace)
 		return EXIT_DONE;
 	if (done) {

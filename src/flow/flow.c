@@ -21,6 +21,7 @@ void flow_result_release(struct flow_result *r)
 
 static void flow_release(struct flow *f)
 {
+	meter_stop(f->meter);
 	stdio_release(&f->stdio);
 	close_fd(&f->signals);
 	generation_release(&f->g);
@@ -71,7 +72,8 @@ static int start(struct flow *f, int64_t run)
 {
 	AUTO(env_release) struct env env = { 0 };
 	int r = make_env(f, run, &env);
-	const struct spawn what = { .path = f->o->path, .argv = f->o->argv, .envp = env.list, .dir = f->workspace.app };
+	const struct spawn what = { .path = f->o->path, .argv = f->o->argv, .envp = env.list, .dir = f->workspace.app,
+				    .max_file = f->o->max_bytes };
 
 	f->ended = f->gone = f->is_wsi = f->started = f->farewell = false;
 	f->send = send_stdio;
@@ -146,6 +148,24 @@ static int milliseconds(int64_t until, int most)
 	return (int)min_i64(left, INT32_MAX);
 }
 
+/* The sooner of two waits, -1 being never. */
+static int sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* What comes too fast stays in its pipes for a while: how long, -1: not at all. */
+static int hold_flood(struct flow *f)
+{
+	int64_t now = clock_ms(), wait = f->outcome == RUNNING ? budget_wait(&f->budget, now) : 0;
+
+	f->stdio.held = wait > 0;
+	/* That it is not heard is no silence of its own. */
+	if (wait)
+		f->heard_ms = now;
+	return wait ? (int)min_i64(wait, 1000) : -1;
+}
+
 /* Waits for something, at most until then (-1: for ever), and takes it in. */
 static int step(struct flow *f, int64_t until)
 {
@@ -156,6 +176,9 @@ static int step(struct flow *f, int64_t until)
 		r = flow_flush(f);
 	if (r)
 		return r;
+	wait = sooner(wait, hold_flood(f));
+	if (f->meter)
+		wait = sooner(wait, METER_PAUSE_MS);
 	news = stdio_step(&f->stdio, f->signals, milliseconds(until, wait), &hear, &f->status);
 	if (news < 0)
 		return news;
@@ -166,6 +189,15 @@ static int step(struct flow *f, int64_t until)
 	if (news & STDIO_SIGNAL)
 		take_signals(f);
 	return 0;
+}
+
+/* A workspace over its limit: the generator is ended before the disk is full. */
+static void check_room(struct flow *f)
+{
+	if (!f->meter || f->outcome != RUNNING || meter_bytes(f->meter) <= f->o->max_bytes)
+		return;
+	flow_fail(f, "the workspace takes more than %lld bytes, its limit (--max-size)", (long long)f->o->max_bytes);
+	child_end(&f->stdio.child, true);
 }
 
 /* What the store or the pipes refuse is the end of the generation, with the store's words where it has some. */
@@ -207,6 +239,7 @@ static void listen_to(struct flow *f)
 
 		if ((r = step(f, limit ? f->heard_ms + limit : -1)))
 			broken(f, r);
+		check_room(f);
 		if (f->outcome != RUNNING)
 			return;
 		if (f->ended)
@@ -327,6 +360,7 @@ static int begin(struct flow *f)
 		return r;
 	}
 	f->journal = (struct journal){ .st = f->st, .generation = f->g.id };
+	f->budget = (struct budget){ .max_bytes = f->o->max_log };
 	f->began_ms = clock_ms();
 	f->st->errmsg[0] = '\0';
 	/* A locked store is asked again and again (flow_waits), with an ear for signals in between. */
@@ -376,9 +410,12 @@ static int end(struct flow *f)
 	int r = 0;
 
 	f->st->errmsg[0] = '\0';
-	if (f->outcome == FAILED)
+	if (f->budget.left_lines)
+		r = flow_log(f, "warn", "left out of the log: %lld lines, %lld bytes", (long long)f->budget.left_lines,
+			     (long long)f->budget.left_bytes);
+	if (!r && f->outcome == FAILED)
 		r = flow_log(f, "error", "failed: %s", buf_str(&f->error));
-	else if (f->outcome != COMPLETED)
+	else if (!r && f->outcome != COMPLETED)
 		r = flow_log(f, "warn", "%s", status_of(f->outcome));
 	if (!r)
 		r = flow_flush(f);
@@ -408,6 +445,8 @@ static void fill_result(struct flow *f, struct flow_result *ret)
 	ret->duration_ms = clock_ms() - f->began_ms;
 	ret->left_out = f->left_out;
 	f->left_out = (struct left_out){ 0 };
+	ret->log_left_lines = f->budget.left_lines;
+	ret->log_left_bytes = f->budget.left_bytes;
 	if (cost_total(f->st, f->g.id, &ret->cost))
 		ret->cost = (struct cost){ 0 };
 	if (f->outcome != COMPLETED || remove_tree(f->workspace.path))
@@ -419,7 +458,11 @@ static int run(struct flow *f, struct flow_result *ret)
 	int r;
 
 	f->o->tell(f->o->arg, &(struct flow_news){ .kind = FLOW_BEGUN, .generation = &f->g });
-	work(f);
+	if (f->o->max_bytes && (r = meter_start(f->workspace.path, f->o->max_bytes, &f->meter)))
+		flow_fail(f, "cannot watch the workspace: %s", strerror(-r));
+	else
+		work(f);
+	meter_stop(MOVE(f->meter));
 	if ((r = end(f)))
 		return r;
 	fill_result(f, ret);

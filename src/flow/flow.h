@@ -38,7 +38,8 @@ struct flow_options {
 	const char *const *env; /* names of variables to pass; all of them are set */
 	size_t env_count;
 	int64_t silence_ms;   /* without a word from the generator: it fails. 0: no limit */
-	int64_t max_bytes;    /* of the tree. 0: no limit */
+	int64_t max_bytes;    /* of the tree, and of all that is in the workspace. 0: no limit */
+	int64_t max_log;      /* bytes of its words that are kept. 0: no limit */
 	void (*tell)(void *arg, const struct flow_news *news);
 	void *arg;
 };
@@ -50,6 +51,7 @@ struct flow_result {
 	char *workspace;        /* where it is kept, or NULL */
 	int64_t iterations, files, bytes, duration_ms;
 	struct left_out left_out; /* of the last snapshot */
+	int64_t log_left_lines, log_left_bytes; /* over max_log */
 	struct cost cost;
 };
 void flow_result_release(struct flow_result *r);

@@ -53,6 +53,17 @@ static int add_event(struct flow *f, const char *type, const char *level, const 
 	return r == -EBUSY ? flow_flush(f) : r;
 }
 
+/* What the generator says, as far as its log has room for it. */
+static int add_said(struct flow *f, const char *type, const char *level, const char *line, size_t n, const struct buf *data)
+{
+	if (budget_take(&f->budget, n + (data ? data->len : 0), clock_ms()))
+		return add_event(f, type, level, line, n, data);
+	if (f->budget.left_lines > 1)
+		return 0;
+	return flow_log(f, "warn", "the log has reached its limit of %lld MiB (--max-log): nothing more of the generator's words is kept",
+			(long long)(f->budget.max_bytes >> 20));
+}
+
 int flow_log(struct flow *f, const char *level, const char *fmt, ...)
 {
 	AUTO(buf_release) struct buf line = BUF_INIT;
@@ -268,7 +279,7 @@ int hear_message(struct flow *f, struct wsi_message *m)
 	if (!m->type)
 		return 0;
 	if ((r = wsi_line(m, &line)) || (r = wsi_data(m, JOURNAL_DATA_MAX, &data)) ||
-	    (r = add_event(f, m->type, level_of(m), buf_str(&line), line.len, &data)))
+	    (r = add_said(f, m->type, level_of(m), buf_str(&line), line.len, &data)))
 		return r;
 	f->farewell |= m->kind == WSI_SHUTDOWN_READY || m->kind == WSI_SHUTDOWN_FAILED;
 	return handlers[m->kind] && flow_listens(f) ? handlers[m->kind](f, m) : 0;
@@ -303,7 +314,7 @@ int hear_line(void *flow, bool is_err, char *text, size_t n)
 		return r;
 	n = redact_text(&f->secrets, text, n);
 	keep_tail(f, text, n);
-	return add_event(f, "log", is_err ? "warn" : "info", text, n, NULL);
+	return add_said(f, "log", is_err ? "warn" : "info", text, n, NULL);
 }
 
 static void add_tail(struct flow *f)
@@ -330,7 +341,9 @@ void hear_end(struct flow *f)
 		f->outcome = RAN;
 		return;
 	}
-	if (WIFSIGNALED(f->status))
+	if (WIFSIGNALED(f->status) && WTERMSIG(f->status) == SIGXFSZ)
+		flow_fail(f, "%s wrote a file over the limit of %lld bytes (--max-size) and was ended", whose, (long long)f->o->max_bytes);
+	else if (WIFSIGNALED(f->status))
 		flow_fail(f, "%s was ended by signal %d (%s)%s", whose, WTERMSIG(f->status), strsignal(WTERMSIG(f->status)), early);
 	else
 		flow_fail(f, "%s ended with exit code %d%s", whose, WEXITSTATUS(f->status), early);

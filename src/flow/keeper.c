@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -43,6 +44,17 @@ static int arrange(const int fds[5])
 	return close_range(SIGNALS, ~0u, 0) ? -errno : 0;
 }
 
+static void limit_files(int64_t max)
+{
+	struct rlimit limit;
+
+	/* A lower limit that is there already stays. */
+	if (max && getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur > (rlim_t)max) {
+		limit.rlim_cur = (rlim_t)max;
+		setrlimit(RLIMIT_FSIZE, &limit);
+	}
+}
+
 static _Noreturn void become(const struct spawn *s, pid_t keeper, int tell)
 {
 	struct sigaction standard = { .sa_handler = SIG_DFL };
@@ -54,6 +66,7 @@ static _Noreturn void become(const struct spawn *s, pid_t keeper, int tell)
 	sigemptyset(&none);
 	setsid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	limit_files(s->max_file);
 	if (getppid() == keeper && chdir(s->dir) == 0) {
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		execve(s->path, s->argv, s->envp);

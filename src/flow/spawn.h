@@ -20,6 +20,7 @@ struct spawn {
 	char *const *argv;
 	char *const *envp; /* all of its environment */
 	const char *dir;   /* its current directory */
+	int64_t max_file;  /* bytes of the largest file that it may write (RLIMIT_FSIZE); 0: any */
 };
 
 struct child {

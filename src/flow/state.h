@@ -2,9 +2,11 @@
 #ifndef GENSTORE_FLOW_STATE_H
 #define GENSTORE_FLOW_STATE_H
 
+#include "src/flow/budget.h"
 #include "src/flow/env.h"
 #include "src/flow/flow.h"
 #include "src/flow/journal.h"
+#include "src/flow/meter.h"
 #include "src/flow/redact.h"
 #include "src/flow/stdio.h"
 #include "src/flow/workspace.h"
@@ -28,6 +30,8 @@ struct flow {
 	struct workspace workspace;
 	struct redact secrets;
 	struct journal journal;
+	struct budget budget; /* of the log */
+	struct meter *meter;  /* of the workspace; NULL: no limit */
 
 	/* The process, and who speaks for it. */
 	struct stdio stdio;

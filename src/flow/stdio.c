@@ -195,8 +195,8 @@ static int ended(struct stdio *s, const struct stdio_hear *hear, int *ret_status
 int stdio_step(struct stdio *s, int also, int timeout_ms, const struct stdio_hear *hear, int *ret_status)
 {
 	struct pollfd p[] = {
-		{ .fd = also, .events = POLLIN },          { .fd = s->child.out, .events = POLLIN },
-		{ .fd = s->child.err, .events = POLLIN },  { .fd = s->child.report, .events = POLLIN },
+		{ .fd = also, .events = POLLIN },          { .fd = s->held ? -1 : s->child.out, .events = POLLIN },
+		{ .fd = s->held ? -1 : s->child.err, .events = POLLIN }, { .fd = s->held ? -1 : s->child.report, .events = POLLIN },
 		{ .fd = s->to_write.len ? s->child.in : -1, .events = POLLOUT },
 	};
 	int r, news;

@@ -19,6 +19,7 @@ struct stdio {
 	struct lines out, err;
 	struct buf to_write; /* for its stdin */
 	bool deaf;           /* it has closed its stdin */
+	bool held;           /* what it says stays in its pipes for now; set by whoever steps */
 };
 
 #define STDIO_INIT { .child = CHILD_INIT }

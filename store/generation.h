@@ -83,7 +83,7 @@ int iteration_add(struct genstore *st, int64_t generation, int64_t number, const
 		  const char *prompt, const char *metadata, int64_t *ret_id);
 /* In order of id; start with 0. 1, 0 at the end. */
 int iteration_next(struct genstore *st, int64_t generation, int64_t after_id, struct iteration *ret_it);
-/* The newest of a number; number 0: the newest of all. -ENOENT. */
+/* The newest of a number; number 0: the newest of all iterations (a checkpoint before the first one, number 0, is none). -ENOENT. */
 int iteration_find(struct genstore *st, int64_t generation, int64_t number, struct iteration *ret_it);
 int iteration_get(struct genstore *st, int64_t id, struct iteration *ret_it);
 

@@ -1,9 +1,11 @@
 /* genstore generate */
 #include "src/cmd/generate_view.h"
 #include "src/cmd/keep.h"
+#include "src/cmd/rev.h"
 #include "src/flow/budget.h"
 #include "src/flow/env.h"
 #include "src/flow/flow.h"
+#include "src/flow/resume.h"
 #include "store/app.h"
 #include "store/base/utf8.h"
 
@@ -30,7 +32,7 @@ static const struct opt options[] = {
 	{ "timeout", 0, OPT_TEXT, &o.timeout, "TIME", "fails after so much silence (default 30m, 0: never)" },
 	{ "max-size", 0, OPT_TEXT, &o.max_size, "SIZE", "of the workspace and the tree in it (default 10G, 0: no limit)" },
 	{ "max-log", 0, OPT_TEXT, &o.max_log, "SIZE", "of the log that is kept (default 256M, 0: no limit)" },
-	{ "resume", 0, OPT_TEXT, &o.resume, "REV", "not in this version" },
+	{ "resume", 0, OPT_TEXT, &o.resume, "REV", "the app's next generation, on this tree" },
 	{ "image", 0, OPT_TEXT, &o.image, "IMAGE", "not in this version" },
 	{ "to", 0, OPT_TEXT, &o.to, "REMOTES", "not in this version" },
 	{ 0 },
@@ -95,6 +97,8 @@ static int take_prompt(struct cli *cli, struct buf *file, struct flow_options *f
 {
 	int r;
 
+	if (o.resume && !o.prompt && !o.prompt_file)
+		return 0; /* the one of what is resumed */
 	if (!o.prompt == !o.prompt_file)
 		return cli_usage(cli, "say either --prompt or --prompt-file");
 	if (o.prompt_file && (r = read_prompt(cli, file)))
@@ -219,7 +223,7 @@ static int take_command(struct cli *cli, int argc, char **argv, char path[PATH_M
 
 static int refuse_later_ones(struct cli *cli)
 {
-	const struct { const char *name, *value; } later[] = { { "resume", o.resume }, { "image", o.image }, { "to", o.to } };
+	const struct { const char *name, *value; } later[] = { { "image", o.image }, { "to", o.to } };
 
 	for (size_t i = 0; i < ARRAY_LEN(later); i++)
 		if (later[i].value)
@@ -252,8 +256,39 @@ static int generate(struct cli *cli, const struct flow_options *f)
 	return r ? cli_fail(cli, r) : view_end(&view, &result);
 }
 
+static int take_app(struct cli *cli)
+{
+	if (o.resume && o.user)
+		return cli_usage(cli, "--user does not go with --resume: the app's user stays");
+	if (!o.app_name)
+		return o.resume ? 0 : cli_usage(cli, "say --app-name");
+	if (!app_name_valid(o.app_name))
+		return cli_usage(cli, "'%s' cannot be an app name: up to %d bytes of UTF-8 without / : @, not beginning with req_ or -",
+				 o.app_name, APP_NAME_MAX);
+	return 0;
+}
+
+static int take_parent(struct cli *cli, struct revision *rev, struct flow_options *f)
+{
+	int r = cli_revision(cli, o.resume, rev);
+
+	if (r)
+		return r;
+	if (!rev->manifest && !resume_can_take(rev))
+		return cli_error(cli, EXIT_NONE, "'%s' has no finished iteration, and its workspace is not kept", o.resume);
+	if (o.app_name && strcmp(o.app_name, rev->generation.app_name) != 0)
+		return cli_usage(cli, "'%s' is of the app '%s', not '%s'; 'genstore fork' begins another app with it", o.resume,
+				 rev->generation.app_name, o.app_name);
+	if (!f->prompt && !rev->generation.prompt)
+		return cli_usage(cli, "the prompt of '%s' is not known; say --prompt", o.resume);
+	f->prompt = f->prompt ? f->prompt : rev->generation.prompt;
+	f->resume = rev;
+	return 0;
+}
+
 static int run(struct cli *cli, int argc, char **argv)
 {
+	AUTO(revision_release) struct revision parent = { 0 };
 	AUTO(buf_release) struct buf file = BUF_INIT;
 	struct flow_options f = { .app_name = o.app_name, .user = o.user };
 	char path[PATH_MAX];
@@ -261,13 +296,10 @@ static int run(struct cli *cli, int argc, char **argv)
 
 	if ((r = refuse_later_ones(cli)))
 		return r;
-	if (!o.app_name)
-		return cli_usage(cli, "say --app-name");
-	if (!app_name_valid(o.app_name))
-		return cli_usage(cli, "'%s' cannot be an app name: up to %d bytes of UTF-8 without / : @, not beginning with req_ or -",
-				 o.app_name, APP_NAME_MAX);
-	if ((r = take_mode(cli, &f)) || (r = take_env(cli, &f)) || (r = take_limits(cli, &f)) ||
+	if ((r = take_app(cli)) || (r = take_mode(cli, &f)) || (r = take_env(cli, &f)) || (r = take_limits(cli, &f)) ||
 	    (r = take_command(cli, argc, argv, path, &f)) || (r = take_prompt(cli, &file, &f)) || (r = open_store(cli)))
+		return r;
+	if (o.resume && (r = take_parent(cli, &parent, &f)))
 		return r;
 	return generate(cli, &f);
 }

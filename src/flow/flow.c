@@ -1,4 +1,5 @@
 #include "src/flow/flow.h"
+#include "src/flow/resume.h"
 #include "src/flow/running.h"
 #include "src/flow/state.h"
 
@@ -314,9 +315,12 @@ static void work(struct flow *f)
 
 static int make_request(struct flow *f, const char *request_id)
 {
+	const struct revision *parent = f->o->resume;
 	const struct generation_request req = {
-		.user_id = f->o->user, .app_name = f->o->app_name, .prompt = f->o->prompt, .mode = f->o->mode, .type = "new",
-		.request_id = request_id, .max_iterations = f->o->max_iterations,
+		.user_id = parent ? parent->generation.user_id : f->o->user,
+		.app_name = parent ? parent->generation.app_name : f->o->app_name, .prompt = f->o->prompt, .mode = f->o->mode,
+		.type = parent ? "resume" : "new", .parent = parent ? parent->generation.request_id : NULL, .request_id = request_id,
+		.max_iterations = f->o->max_iterations,
 	};
 	int r;
 
@@ -344,6 +348,26 @@ static int add_secrets(struct flow *f)
 	return r;
 }
 
+/* One that is taken over is only moved once the request is written: it must not be lost to a request that there is not. */
+static int make_workspace(struct flow *f, const char *id)
+{
+	int r;
+
+	if (!f->o->resume)
+		return (r = workspace_make(id, &f->workspace)) ? workspace_fail(f->st, r) : 0;
+	f->takes_over = resume_can_take(f->o->resume);
+	return f->takes_over ? 0 : resume_restore(f->st, f->o->resume, id, &f->workspace);
+}
+
+static void take_workspace(struct flow *f)
+{
+	const char *parent = f->o->resume->generation.request_id;
+	int r = workspace_take(parent, f->g.request_id, &f->workspace);
+
+	if (r)
+		flow_fail(f, "cannot take over the workspace of '%s': %s; try again", parent, strerror(-r));
+}
+
 /* The workspace first: when there is none, the store stays as it is. */
 static int begin(struct flow *f)
 {
@@ -352,13 +376,15 @@ static int begin(struct flow *f)
 
 	if (r || (r = id_request(&f->st->ids, id)))
 		return store_fail(f->st, r, "cannot begin: %s", strerror(-r));
-	if ((r = workspace_make(id, &f->workspace)))
-		return store_fail(f->st, -EIO, "cannot make a workspace: %s; GENSTORE_WORKSPACES says where, an absolute path",
-				  r == -ENXIO ? "HOME is not set" : r == -EINVAL ? "GENSTORE_WORKSPACES is a relative path" : strerror(-r));
+	if ((r = make_workspace(f, id)))
+		return r;
 	if ((r = make_request(f, id))) {
-		remove_tree(f->workspace.path);
+		if (f->workspace.path)
+			remove_tree(f->workspace.path);
 		return r;
 	}
+	if (f->takes_over)
+		take_workspace(f);
 	f->journal = (struct journal){ .st = f->st, .generation = f->g.id };
 	f->budget = (struct budget){ .max_bytes = f->o->max_log };
 	f->began_ms = clock_ms();
@@ -449,8 +475,18 @@ static void fill_result(struct flow *f, struct flow_result *ret)
 	ret->log_left_bytes = f->budget.left_bytes;
 	if (cost_total(f->st, f->g.id, &ret->cost))
 		ret->cost = (struct cost){ 0 };
-	if (f->outcome != COMPLETED || remove_tree(f->workspace.path))
+	if (f->workspace.path && (f->outcome != COMPLETED || remove_tree(f->workspace.path)))
 		ret->workspace = MOVE(f->workspace.path);
+}
+
+/* What a resumed one begins with is kept before the generator can change it. */
+static void checkpoint(struct flow *f)
+{
+	bool changed;
+
+	if (!f->takes_over)
+		note(f, "  the tree was restored: what snapshots leave out (node_modules, dist, .env) is not there");
+	flow_iterate(f, 0, &(struct finished){ .type = "checkpoint" }, &changed);
 }
 
 static int run(struct flow *f, struct flow_result *ret)
@@ -458,9 +494,11 @@ static int run(struct flow *f, struct flow_result *ret)
 	int r;
 
 	f->o->tell(f->o->arg, &(struct flow_news){ .kind = FLOW_BEGUN, .generation = &f->g });
-	if (f->o->max_bytes && (r = meter_start(f->workspace.path, f->o->max_bytes, &f->meter)))
+	if (f->outcome == RUNNING && f->o->resume)
+		checkpoint(f);
+	if (f->outcome == RUNNING && f->o->max_bytes && (r = meter_start(f->workspace.path, f->o->max_bytes, &f->meter)))
 		flow_fail(f, "cannot watch the workspace: %s", strerror(-r));
-	else
+	if (f->outcome == RUNNING)
 		work(f);
 	meter_stop(MOVE(f->meter));
 	if ((r = end(f)))

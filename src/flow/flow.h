@@ -9,6 +9,7 @@
 
 #include "store/event.h"
 #include "store/generation.h"
+#include "store/revision.h"
 #include "store/snapshot.h"
 
 enum {
@@ -32,6 +33,7 @@ struct flow_news {
 
 struct flow_options {
 	const char *user, *app_name, *prompt, *mode; /* user NULL: the local one */
+	const struct revision *resume; /* continues this one, which has a tree or a kept workspace; user and app_name are its own. NULL: a new one */
 	int64_t max_iterations;
 	const char *path;     /* of the executable */
 	char *const *argv;

@@ -85,7 +85,8 @@ static int on_ready(struct flow *f, const struct wsi_message *m)
 	AUTO(buf_release) struct buf order = BUF_INIT;
 	const struct wsi_start start = {
 		.prompt = f->g.prompt, .mode = f->g.mode, .app_name = f->g.app_name, .user_id = f->g.user_id, .app_id = f->g.app_id,
-		.max_iterations = f->g.max_iterations,
+		.max_iterations = f->g.max_iterations, .app_path = f->o->resume ? f->workspace.app : NULL,
+		.resume_session_id = f->o->resume ? f->o->resume->generation.last_session_id : NULL,
 		.acknowledge = wsi_bool(m, "acknowledge_iterations", false),
 	};
 

@@ -102,9 +102,9 @@ static int write_iteration(struct flow *f, int64_t number, const struct finished
 
 	if ((r = metadata(f, what, now, l, &text, ret_c)))
 		return r;
-	if ((r = iteration_add(f->st, f->g.id, number, "automatic", now, f->g.prompt, buf_str(&text), &id)))
+	if ((r = iteration_add(f->st, f->g.id, number, what->type ? what->type : "automatic", now, f->g.prompt, buf_str(&text), &id)))
 		return r;
-	return write_cost(f, number, what);
+	return what->type ? 0 : write_cost(f, number, what);
 }
 
 /* One try. 1: an iteration was written; 0: the tree is the last one's. -ESTALE: scan again. */
@@ -193,5 +193,6 @@ void flow_iterate(struct flow *f, int64_t number, const struct finished *what, b
 	f->iteration = number;
 	manifest_unref(f->tree);
 	f->tree = MOVE(now);
-	tell(f, what, &c);
+	if (!what->type)
+		tell(f, what, &c);
 }

@@ -28,6 +28,7 @@ struct flow {
 	const struct flow_options *o;
 	struct generation g;
 	struct workspace workspace;
+	bool takes_over; /* the workspace of the one that it resumes */
 	struct redact secrets;
 	struct journal journal;
 	struct budget budget; /* of the log */
@@ -78,6 +79,7 @@ int flow_keep(char **text, const char *value);
 
 /* iterate.c: the tree as an iteration. */
 struct finished {
+	const char *type; /* NULL: automatic; "checkpoint" belongs to no iteration: number 0 */
 	int64_t duration_ms, tokens_in, tokens_out;
 	double cost_usd;
 	const json_t *stats; /* as the generator gave them, or NULL */

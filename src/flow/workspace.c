@@ -33,7 +33,8 @@ int workspace_root(char **ret_path)
 	return -ENXIO;
 }
 
-int workspace_make(const char *request_id, struct workspace *ret_w)
+/* The paths of a request's workspace, whether or not it is there. */
+static int workspace_name(const char *request_id, struct workspace *ret_w)
 {
 	AUTO(workspace_release) struct workspace w = { 0 };
 	AUTO(free_ptr) char *root = NULL;
@@ -44,6 +45,46 @@ int workspace_make(const char *request_id, struct workspace *ret_w)
 	if (asprintf(&w.path, "%s/leo-workspace-%s", root, request_id) < 0 || asprintf(&w.app, "%s/app", w.path) < 0 ||
 	    asprintf(&w.cache, "%s/stat-cache", w.path) < 0)
 		return -ENOMEM;
+	*ret_w = w;
+	w = (struct workspace){ 0 };
+	return 0;
+}
+
+bool workspace_is_kept(const char *request_id)
+{
+	AUTO(workspace_release) struct workspace w = { 0 };
+	struct stat sb;
+
+	return workspace_name(request_id, &w) == 0 && lstat(w.app, &sb) == 0 && S_ISDIR(sb.st_mode);
+}
+
+int workspace_take(const char *from_request_id, const char *request_id, struct workspace *ret_w)
+{
+	AUTO(workspace_release) struct workspace from = { 0 }, w = { 0 };
+	int r;
+
+	if ((r = workspace_name(from_request_id, &from)) || (r = workspace_name(request_id, &w)))
+		return r;
+	if (renameat2(AT_FDCWD, from.path, AT_FDCWD, w.path, RENAME_NOREPLACE))
+		return -errno;
+	*ret_w = w;
+	w = (struct workspace){ 0 };
+	return 0;
+}
+
+int workspace_fail(struct genstore *st, int r)
+{
+	return store_fail(st, -EIO, "cannot make a workspace: %s; GENSTORE_WORKSPACES says where, an absolute path",
+			  r == -ENXIO ? "HOME is not set" : r == -EINVAL ? "GENSTORE_WORKSPACES is a relative path" : strerror(-r));
+}
+
+int workspace_make(const char *request_id, struct workspace *ret_w)
+{
+	AUTO(workspace_release) struct workspace w = { 0 };
+	int r = workspace_name(request_id, &w);
+
+	if (r)
+		return r;
 	if ((r = folders_above(w.path, 0700)))
 		return r;
 	if (mkdir(w.path, 0700))
@@ -178,13 +219,11 @@ int remove_tree(const char *path)
 
 int workspace_remove(const char *request_id)
 {
-	AUTO(free_ptr) char *root = NULL, *path = NULL;
-	int r = workspace_root(&root);
+	AUTO(workspace_release) struct workspace w = { 0 };
+	int r = workspace_name(request_id, &w);
 
 	if (r)
 		return r == -ENXIO ? 0 : r;
-	if (asprintf(&path, "%s/leo-workspace-%s", root, request_id) < 0)
-		return -ENOMEM;
-	r = remove_tree(path);
+	r = remove_tree(w.path);
 	return r == -ENOENT ? 0 : r;
 }

@@ -4,7 +4,7 @@
 #ifndef GENSTORE_FLOW_WORKSPACE_H
 #define GENSTORE_FLOW_WORKSPACE_H
 
-#include "store/base/base.h"
+#include "store/store.h"
 
 struct workspace {
 	char *path;  /* absolute */
@@ -25,6 +25,13 @@ int workspace_remove(const char *request_id);
 
 /* A fresh one, mode 0700. -EEXIST, or why it cannot be made. */
 int workspace_make(const char *request_id, struct workspace *ret_w);
+
+/* Whether a request has one here. */
+bool workspace_is_kept(const char *request_id);
+/* The one of a request becomes another's, with all that is in it, at once or not at all. -ENOENT: there is none; -EEXIST: the other has one. */
+int workspace_take(const char *from_request_id, const char *request_id, struct workspace *ret_w);
+/* The store's words for a workspace that cannot be made; -EIO. */
+int workspace_fail(struct genstore *st, int r);
 
 /*
  * Removes a folder and all that is in it: follows no link, crosses no mount (-EXDEV), needs a handful of descriptors

@@ -61,6 +61,7 @@ int wsi_data(const struct wsi_message *m, size_t max, struct buf *out);
 /* What the orchestrator says. Each appends one JSON object without a newline; NULL fields are left out. */
 struct wsi_start {
 	const char *prompt, *mode, *app_name, *user_id, *app_id;
+	const char *app_path, *resume_session_id; /* of what is resumed */
 	int64_t max_iterations;
 	/* Says that a control_command `resume` follows each iteration_complete but the last, once its tree is kept. Only to those who asked in `ready`. */
 	bool acknowledge;

@@ -34,6 +34,8 @@ int wsi_start_generation(struct buf *out, const struct wsi_start *s)
 	add_text(&j, "app_name", s->app_name);
 	add_text(&j, "user_id", s->user_id);
 	add_text(&j, "app_id", s->app_id);
+	add_text(&j, "app_path", s->app_path);
+	add_text(&j, "resume_session_id", s->resume_session_id);
 	if (s->acknowledge)
 		jw_bool(&j, "acknowledge_iterations", true);
 	return end(&j);

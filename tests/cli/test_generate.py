@@ -263,7 +263,6 @@ TRUE = ("--", "true")
     ((*BASE, "--prompt", "x", "--", ""), "cannot run ''"),
     ((*BASE, "--prompt", "x", "--timeout", "soon", *TRUE), "--timeout"),
     ((*BASE, "--prompt", "x", "--max-size", "10X", *TRUE), "--max-size"),
-    ((*BASE, "--prompt", "x", "--resume", "b", *TRUE), "not in this version"),
     ((*BASE, "--prompt", "x", "--image", "b", *TRUE), "not in this version"),
     ((*BASE, "--prompt", "x", "--to", "s3", *TRUE), "not in this version"),
 ])

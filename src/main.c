@@ -4,7 +4,7 @@
 
 #define COMMANDS(X)                                                                                                    \
 	X(init) X(generate) X(import)                                                                                  \
-	X(list) X(show) X(log) X(snapshots) X(diff) X(ls) X(cat) X(get) X(restore) X(fork) X(rm)                       \
+	X(list) X(show) X(log) X(snapshots) X(diff) X(ls) X(cat) X(get) X(restore) X(fork) X(promote) X(rm)                       \
 	X(mount) X(umount)                                                                                             \
 	X(check) X(gc) X(backup) X(migrate) X(stats)                                                                   \
 	X(completion) X(help) X(example_generator)

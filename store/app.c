@@ -48,6 +48,17 @@ int app_find(struct genstore *st, const char *user_id, const char *name, char re
 	return r == -ENOENT ? store_fail(st, r, "no app '%s'", name) : r;
 }
 
+int app_name(struct genstore *st, const char *app_id, char **ret_name)
+{
+	STMT q = db_stmt(&st->db, "SELECT app_name FROM apps WHERE id = ?");
+	int r;
+
+	bind_text(&q, app_id);
+	if ((r = stmt_step(&q)) <= 0)
+		return r < 0 ? r : store_fail(st, -ENOENT, "no app '%s'", app_id);
+	return col_dup(&q, 0, ret_name);
+}
+
 int app_create(struct genstore *st, const char *user_id, const char *name, char ret_id[ID_UUID])
 {
 	STMT q = db_stmt(&st->db, "INSERT INTO apps(id, user_id, app_name, created_at) VALUES (?, ?, ?, ?)");

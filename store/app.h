@@ -13,6 +13,8 @@ bool app_name_valid(const char *name);
 int user_find(struct genstore *st, const char *name, char ret_id[ID_UUID]);
 /* The app's id. -ENOENT. */
 int app_find(struct genstore *st, const char *user_id, const char *name, char ret_id[ID_UUID]);
+/* What it is called: a copy. Its generations can have another name, those that were here before apps were. -ENOENT. */
+int app_name(struct genstore *st, const char *app_id, char **ret_name);
 int app_create(struct genstore *st, const char *user_id, const char *name, char ret_id[ID_UUID]);
 
 /* Appends to audit_log, in the caller's transaction. details is JSON or NULL. */

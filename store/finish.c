@@ -76,7 +76,8 @@ static int deployment_of(struct genstore *st, const struct manifest *m, char **r
 /* What is worked out before the transaction. */
 struct ending {
 	struct manifest *manifest; /* NULL: there is no iteration */
-	struct seal seal;
+	struct seal *seal;         /* the caller's, or computed */
+	struct seal computed;
 	char *deployment;
 	struct buf metadata;
 };
@@ -84,12 +85,31 @@ struct ending {
 static void ending_release(struct ending *e)
 {
 	manifest_unref(e->manifest);
-	seal_release(&e->seal);
+	seal_release(&e->computed);
 	free(e->deployment);
 	buf_release(&e->metadata);
 }
 
-static int prepare(struct genstore *st, const struct generation *g, struct ending *e)
+int generation_mtime(struct genstore *st, const char *created_at, int64_t *ret_mtime)
+{
+	if (st->source_date >= 0)
+		*ret_mtime = st->source_date;
+	else if (clock_parse(created_at, ret_mtime))
+		return store_fail(st, -EUCLEAN, "a generation has no time of creation; run 'genstore check'");
+	return 0;
+}
+
+/* What the caller has computed, where it is the seal of that tree at that time. */
+static int choose_seal(struct genstore *st, struct ending *e, struct seal *given, int64_t mtime)
+{
+	e->seal = given;
+	if (given && given->manifest_id == e->manifest->id && given->mtime == mtime)
+		return 0;
+	e->seal = &e->computed;
+	return seal_compute(st, e->manifest, mtime, &e->computed);
+}
+
+static int prepare(struct genstore *st, const struct generation *g, struct seal *given, struct ending *e)
 {
 	AUTO(iteration_release) struct iteration it = { 0 };
 	int64_t mtime;
@@ -99,11 +119,9 @@ static int prepare(struct genstore *st, const struct generation *g, struct endin
 		return 0;
 	if (r || (r = manifest_load(st, it.manifest, &e->manifest)))
 		return r;
-	mtime = st->source_date;
-	if (mtime < 0 && clock_parse(g->created_at, &mtime))
-		return store_fail(st, -EUCLEAN, "'%s' has no time of creation", g->request_id);
-	r = seal_compute(st, e->manifest, mtime, &e->seal);
-	return r ? r : deployment_of(st, e->manifest, &e->deployment);
+	if ((r = generation_mtime(st, g->created_at, &mtime)) || (r = choose_seal(st, e, given, mtime)))
+		return r;
+	return deployment_of(st, e->manifest, &e->deployment);
 }
 
 static int put_archive(struct genstore *st, const struct generation *g, struct ending *e)
@@ -114,13 +132,13 @@ static int put_archive(struct genstore *st, const struct generation *g, struct e
 	char now[CLOCK_TEXT];
 	int r;
 
-	if ((r = metadata_json(g, &e->seal, &e->metadata)) || (r = seal_put(st, &e->seal)) ||
+	if ((r = metadata_json(g, e->seal, &e->metadata)) || (r = seal_put(st, e->seal)) ||
 	    (r = stage_new(st, &stage)) || (r = stage_bytes(stage, e->metadata.data, e->metadata.len, &slot)) ||
 	    (r = stage_flush(stage)) || (r = stage_content(stage, slot, &metadata_id)))
 		return r;
 	store_now(st, now);
 	bind_i64(&q, g->id);
-	bind_i64(&q, e->seal.id);
+	bind_i64(&q, e->seal->id);
 	bind_i64(&q, metadata_id);
 	bind_text(&q, now);
 	return stmt_run(&q);
@@ -148,7 +166,7 @@ int generation_finish(struct genstore *st, int64_t id, const struct completion *
 	AUTO(ending_release) struct ending e = { 0 };
 	int r;
 
-	if ((r = generation_get(st, id, &g)) || (r = prepare(st, &g, &e)))
+	if ((r = generation_get(st, id, &g)) || (r = prepare(st, &g, c->seal, &e)))
 		return r;
 
 	TXN t = txn_begin(&st->db);

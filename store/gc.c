@@ -102,6 +102,17 @@ static int sweep_rows(struct sweep *s, const struct table *t, int64_t *id, int64
 	return r;
 }
 
+int gc_epoch(struct genstore *st, int64_t *ret_epoch)
+{
+	STMT q = db_stmt(&st->db, "SELECT value FROM store_state WHERE key = 'gc_epoch'");
+	int r = stmt_step(&q);
+
+	if (r < 0)
+		return r;
+	*ret_epoch = r ? col_i64(&q, 0) : 0;
+	return 0;
+}
+
 static int next_epoch(struct genstore *st)
 {
 	STMT q = db_stmt(&st->db, "INSERT INTO store_state (key, value) VALUES ('gc_epoch', 1)"

@@ -27,6 +27,9 @@ struct gc_options {
  */
 int gc_run(struct genstore *st, const struct gc_options *o, struct gc_result *ret_result);
 
+/* How many collections removed something. What was looked up before it changed may be gone: whoever leans on it looks again. */
+int gc_epoch(struct genstore *st, int64_t *ret_epoch);
+
 /*
  * Writes the file anew without free pages. Needs the store for itself, and room: for a copy in the folder for temporary
  * files, and once more beside the store. -ENOSPC, with words, before anything is done where there is less; -EBUSY.

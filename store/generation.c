@@ -172,7 +172,7 @@ static int insert_request(struct genstore *st, const struct generation_request *
 				  " initial_prompt, status, generation_type, mode, max_iterations, current_iteration,"
 				  " generation_number, parent_request_id, created_at, updated_at)"
 				  " VALUES (?, ?, ?, ?, ?, ?6, coalesce((SELECT initial_prompt FROM generation_requests"
-				  " WHERE request_id = ?11), ?6), 'queued', ?7, ?8, ?9, 0, ?10, ?11, ?12, ?12)");
+				  " WHERE request_id = ?11), ?6), 'queued', ?7, ?8, ?9, 0, ?10, ?11, ?12, ?13)");
 	char uuid[ID_UUID], now[CLOCK_TEXT];
 	int r;
 
@@ -190,6 +190,7 @@ static int insert_request(struct genstore *st, const struct generation_request *
 	bind_i64(&q, req->max_iterations);
 	bind_i64(&q, number);
 	bind_text(&q, req->parent);
+	bind_text(&q, req->created_at ? req->created_at : now);
 	bind_text(&q, now);
 	return stmt_run(&q);
 }

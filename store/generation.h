@@ -34,6 +34,7 @@ struct generation_request {
 	const char *type;       /* "new" or "resume" */
 	const char *parent;     /* request id it came from, or NULL */
 	const char *request_id; /* from outside, or NULL: made here */
+	const char *created_at; /* in the form of the tables, or NULL: now */
 	int64_t max_iterations;
 };
 
@@ -50,7 +51,12 @@ int generation_set_status(struct genstore *st, int64_t id, const char *status, c
 struct completion {
 	const char *status; /* completed, failed, cancelled */
 	const char *error_message, *github_url, *github_commit, *flyio_url, *session_id;
+	/* That of the last iteration's tree, computed beforehand for generation_mtime(); else it is computed, which takes its time. */
+	struct seal *seal;
 };
+
+/* The time of all that is in the archive of a generation, seconds since the epoch. -EUCLEAN when created_at is none. */
+int generation_mtime(struct genstore *st, const char *created_at, int64_t *ret_mtime);
 
 /*
  * The end of a generation, in one transaction: status and the columns of the schema clean-up plan (artifacts_github_url is derived; deployment_url

@@ -1,16 +1,6 @@
+#include "store/gc.h"
 #include "store/stage_inside.h"
 #include "store/stitch/fragment.h"
-
-static int read_epoch(struct genstore *st, int64_t *ret_epoch)
-{
-	STMT q = db_stmt(&st->db, "SELECT value FROM store_state WHERE key = 'gc_epoch'");
-	int r = stmt_step(&q);
-
-	if (r < 0)
-		return r;
-	*ret_epoch = r ? col_i64(&q, 0) : 0;
-	return 0;
-}
 
 int stage_new(struct genstore *st, struct stage **ret_stage)
 {
@@ -22,7 +12,7 @@ int stage_new(struct genstore *st, struct stage **ret_stage)
 	*s = (struct stage){ .st = st, .pieces = DIGESTS(struct staged_piece), .contents = DIGESTS(struct staged_content) };
 	if (!(s->window = malloc(STAGE_WINDOW)))
 		return -ENOMEM;
-	if ((r = read_epoch(st, &s->epoch)))
+	if ((r = gc_epoch(st, &s->epoch)))
 		return r;
 	*ret_stage = MOVE(s);
 	return 0;
@@ -97,7 +87,7 @@ static int write_all(struct stage *s)
 	int64_t epoch, stored = 0, contents = 0;
 	int r;
 
-	if ((r = read_epoch(s->st, &epoch)))
+	if ((r = gc_epoch(s->st, &epoch)))
 		return r;
 	if (epoch != s->epoch)
 		return store_fail(s->st, -ESTALE, "a collection ran meanwhile; try again");

@@ -1,7 +1,6 @@
 /* genstore fork */
 #include "src/cmd/keep.h"
 #include "src/cmd/out.h"
-#include "src/cmd/rev.h"
 #include "store/app.h"
 
 static struct {
@@ -13,8 +12,8 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
-/* In one transaction, so that the name is still free when it is taken. */
-static int fork_tree(struct cli *cli, const struct revision *rev, const struct manifest *m, struct generation *ret_g)
+/* In one transaction, so that the name is still free when it is taken. -ESTALE: again. */
+static int write_fork(struct cli *cli, struct keep *k, const struct revision *rev, struct generation *ret_g)
 {
 	const struct generation_request req = {
 		.app_name = o.app_name, .prompt = rev->generation.prompt, .mode = "single-shot", .type = "new",
@@ -29,21 +28,36 @@ static int fork_tree(struct cli *cli, const struct revision *rev, const struct m
 		return cli_fail(cli, r);
 	if (!(r = app_find(cli->st, user, o.app_name, app)))
 		return cli_error(cli, EXIT_FAILED, "there is an app '%s' already; choose another name", o.app_name);
-	if (r != -ENOENT || (r = keep_tree(cli->st, &req, m, NULL, ret_g)) || (r = txn_commit(&t)))
-		return cli_fail(cli, r);
+	if (r != -ENOENT || (r = keep_tree(cli->st, k, &req, NULL, ret_g)) || (r = txn_commit(&t)))
+		return r == -ESTALE ? r : cli_fail(cli, r);
+	return 0;
+}
+
+static int fork_once(struct cli *cli, const char *text, struct manifest **ret_m, struct generation *ret_g)
+{
+	AUTO(revision_release) struct revision rev = { 0 };
+	AUTO(manifest_unrefp) struct manifest *m = NULL;
+	AUTO(keep_release) struct keep k = { 0 };
+	int r;
+
+	if ((r = keep_revision(cli, text, &k, &rev, &m)) || (r = write_fork(cli, &k, &rev, ret_g)))
+		return r;
+	*ret_m = MOVE(m);
 	return 0;
 }
 
 static int run(struct cli *cli, int argc UNUSED, char **argv)
 {
-	AUTO(revision_release) struct revision rev = { 0 };
 	AUTO(manifest_unrefp) struct manifest *m = NULL;
 	AUTO(generation_release) struct generation g = { 0 };
 	int r;
 
-	if ((r = keep_check(cli, o.app_name, NULL)) || (r = cli_open_writer(cli)) ||
-	    (r = cli_tree(cli, argv[0], &rev, &m)) || (r = fork_tree(cli, &rev, m, &g)))
+	if ((r = keep_check(cli, o.app_name, NULL)) || (r = cli_open_writer(cli)))
 		return r;
+	for (int i = 0; (!i || r == -ESTALE) && i < KEEP_TRIES; i++)
+		r = fork_once(cli, argv[0], &m, &g);
+	if (r)
+		return r < 0 ? cli_fail(cli, r) : r;
 	keep_tell(cli, &g);
 	cli_note(cli, "'%s/1' has the tree of '%s': %lld files", g.app_name, argv[0], (long long)m->files);
 	return EXIT_DONE;

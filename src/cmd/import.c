@@ -3,13 +3,14 @@
 #include "src/cmd/out.h"
 #include "store/app.h"
 #include "store/base/utf8.h"
+#include "store/gc.h"
 #include "store/revision.h"
 #include "store/snapshot.h"
 #include "store/base/folders.h"
 
 #include <sys/stat.h>
 
-enum { TRIES = 5, NAMES_SHOWN = 5 };
+enum { NAMES_SHOWN = 5 };
 
 static struct {
 	const char *app_name, *prompt;
@@ -106,23 +107,32 @@ static void imported_release(struct imported *i)
 	generation_release(&i->generation);
 }
 
-/* Everything is read before anything is written that could be seen. -ESTALE: again. */
+/* The tree into the store, where nothing refers to it yet. */
+static int put(struct genstore *st, struct imported *i, struct keep *k)
+{
+	int r;
+
+	TXN t = txn_begin(&st->db);
+
+	if ((r = t.error) || (r = snapshot_put(st, i->snapshot, &i->manifest)) || (r = gc_epoch(st, &k->epoch)))
+		return r;
+	return txn_commit(&t);
+}
+
+/* Everything is read and sealed before anything is written that could be seen. -ESTALE: again. */
 static int take(struct genstore *st, const char *dir, const struct snapshot_options *so, struct imported *ret_i)
 {
 	const struct generation_request req = {
 		.app_name = o.app_name, .prompt = o.prompt, .mode = "single-shot", .type = "new", .max_iterations = 1,
 	};
 	AUTO(imported_release) struct imported i = { 0 };
+	AUTO(keep_release) struct keep k = { 0 };
 	AUTO(buf_release) struct buf text = BUF_INIT;
 	int r;
 
-	if ((r = snapshot_scan(st, dir, so, &i.snapshot)) || (r = metadata(snapshot_left_out(i.snapshot), &text)))
-		return r;
-
-	TXN t = txn_begin(&st->db);
-
-	if ((r = t.error) || (r = snapshot_put(st, i.snapshot, &i.manifest)) ||
-	    (r = keep_tree(st, &req, i.manifest, buf_str(&text), &i.generation)) || (r = txn_commit(&t)))
+	if ((r = snapshot_scan(st, dir, so, &i.snapshot)) || (r = metadata(snapshot_left_out(i.snapshot), &text)) ||
+	    (r = put(st, &i, &k)) || (r = keep_prepare(st, i.manifest, &k)) ||
+	    (r = keep_tree(st, &k, &req, buf_str(&text), &i.generation)))
 		return r;
 	snapshot_keep(st, i.snapshot);
 	*ret_i = i;
@@ -138,7 +148,7 @@ static int take_often(struct cli *cli, const char *real, struct imported *ret_i)
 	int r = newest_manifest(cli->st, &so.near);
 
 	progress_begin(&p, cli, "reading", 0);
-	for (int i = 0; i < TRIES && (!r || r == -ESTALE) && !ret_i->snapshot; i++)
+	for (int i = 0; i < KEEP_TRIES && (!r || r == -ESTALE) && !ret_i->snapshot; i++)
 		r = take(cli->st, real, &so, ret_i);
 	progress_end(&p);
 	return r;

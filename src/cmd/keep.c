@@ -1,21 +1,54 @@
 #include "src/cmd/keep.h"
 #include "src/cmd/out.h"
+#include "src/cmd/rev.h"
 #include "src/flow/flow.h"
 #include "store/app.h"
 #include "store/base/utf8.h"
+#include "store/gc.h"
 
-int keep_tree(struct genstore *st, const struct generation_request *req, const struct manifest *m, const char *metadata,
+void keep_release(struct keep *k)
+{
+	seal_release(&k->seal);
+}
+
+int keep_prepare(struct genstore *st, struct manifest *m, struct keep *k)
+{
+	int64_t mtime;
+	int r;
+
+	store_now(st, k->created_at);
+	k->manifest = m;
+	if ((r = generation_mtime(st, k->created_at, &mtime)))
+		return r;
+	return seal_compute(st, m, mtime, &k->seal);
+}
+
+/* Whether what the seal was made of is still there. */
+static int is_fresh(struct genstore *st, const struct keep *k)
+{
+	int64_t epoch;
+	int r = gc_epoch(st, &epoch);
+
+	if (r || epoch == k->epoch)
+		return r;
+	return store_fail(st, -ESTALE, "bytes were collected while the tree was sealed; try again");
+}
+
+int keep_tree(struct genstore *st, struct keep *k, const struct generation_request *req, const char *metadata,
 	      struct generation *ret_g)
 {
 	AUTO(generation_release) struct generation g = { 0 };
-	const struct completion done = { .status = "completed" };
+	struct generation_request dated = *req;
+	const struct completion done = { .status = "completed", .seal = &k->seal };
 	int64_t id;
 	int r;
 
 	TXN t = txn_begin(&st->db);
 
-	if ((r = t.error) || (r = generation_create(st, req, &g)) || (r = generation_set_status(st, g.id, "generating", NULL)) ||
-	    (r = iteration_add(st, g.id, 1, "manual", m, req->prompt, metadata, &id)) ||
+	dated.created_at = k->created_at;
+	if ((r = t.error) || (r = is_fresh(st, k)) || (r = generation_create(st, &dated, &g)) ||
+	    (r = generation_set_status(st, g.id, "generating", NULL)) ||
+	    (r = iteration_add(st, g.id, 1, "manual", k->manifest, req->prompt, metadata, &id)) ||
 	    (r = generation_finish(st, g.id, &done)))
 		return r;
 	id = g.id;
@@ -25,6 +58,17 @@ int keep_tree(struct genstore *st, const struct generation_request *req, const s
 	*ret_g = g;
 	g = (struct generation){ 0 };
 	return 0;
+}
+
+int keep_revision(struct cli *cli, const char *text, struct keep *k, struct revision *ret_rev, struct manifest **ret_m)
+{
+	int r;
+
+	if ((r = gc_epoch(cli->st, &k->epoch)))
+		return cli_fail(cli, r);
+	if ((r = cli_tree(cli, text, ret_rev, ret_m)))
+		return r;
+	return (r = keep_prepare(cli->st, *ret_m, k)) ? cli_fail(cli, r) : 0;
 }
 
 int keep_check(struct cli *cli, const char *app_name, const char *prompt)

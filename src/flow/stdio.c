@@ -7,7 +7,10 @@ enum { CHUNK = 65536, DRAIN_CHUNKS = 64, LINE_MAX = 1 << 20 }; /* LINE_MAX: of w
 
 int stdio_start(struct stdio *s, const struct spawn *what)
 {
+	int wake = s->wake;
+
 	*s = (struct stdio)STDIO_INIT;
+	s->wake = wake;
 	s->out.text.max = s->err.text.max = (size_t)WSI_MESSAGE_MAX + 2 * CHUNK;
 	return spawn_child(what, &s->child);
 }
@@ -198,12 +201,13 @@ int stdio_step(struct stdio *s, int also, int timeout_ms, const struct stdio_hea
 		{ .fd = also, .events = POLLIN },          { .fd = s->child.out, .events = POLLIN },
 		{ .fd = s->child.err, .events = POLLIN },  { .fd = s->child.report, .events = POLLIN },
 		{ .fd = s->to_write.len ? s->child.in : -1, .events = POLLOUT },
+		{ .fd = s->wake, .events = POLLIN },
 	};
 	int r, news;
 
 	if (poll(p, ARRAY_LEN(p), timeout_ms) < 0)
 		return errno == EINTR ? 0 : -errno;
-	news = p[0].revents ? STDIO_SIGNAL : 0;
+	news = (p[0].revents ? STDIO_SIGNAL : 0) | (p[5].revents ? STDIO_WAKE : 0);
 	if (p[4].revents)
 		write_some(s);
 	if (p[1].revents || p[2].revents) {

@@ -24,7 +24,7 @@ ALL_LDFLAGS = $(if $(SAN),-fsanitize=$(SAN)) -pthread -Wl,--as-needed $(LDFLAGS)
 # Asked when they are used and not before: on a bare machine pkg-config is yet to be installed.
 FUSE_CFLAGS = $(if $(filter yes,$(FUSE)),$(shell pkg-config --cflags fuse3))
 LIB_LIBS = $(shell pkg-config --libs sqlite3 zlib libdeflate libzstd libxxhash libcrypto jansson) -lm
-BIN_LIBS = $(LIB_LIBS) $(if $(filter yes,$(FUSE)),$(shell pkg-config --libs fuse3))
+BIN_LIBS = $(LIB_LIBS) $(shell pkg-config --libs libmicrohttpd) -lwslay $(if $(filter yes,$(FUSE)),$(shell pkg-config --libs fuse3))
 
 LIB_SRC := $(sort $(shell find store -name '*.c'))
 BIN_SRC := $(sort $(shell find src $(if $(filter yes,$(FUSE)),fs) -name '*.c' -not -path 'src/example/app/*'))

@@ -24,6 +24,7 @@ static void flow_release(struct flow *f)
 {
 	meter_stop(f->meter);
 	stdio_release(&f->stdio);
+	ws_free(f->ws);
 	close_fd(&f->signals);
 	generation_release(&f->g);
 	workspace_release(&f->workspace);
@@ -50,10 +51,11 @@ static int make_env(struct flow *f, int64_t iteration, struct env *e)
 	const struct { const char *name, *value; } told[] = {
 		{ "REQUEST_ID", f->g.request_id }, { "APP_NAME", f->g.app_name }, { "PROMPT", f->g.prompt }, { "MODE", f->g.mode },
 		{ "MAX_ITERATIONS", limit }, { "WORKSPACE", f->workspace.path }, { "ITERATION", number },
+		{ "WS_URL", f->ws ? ws_url(f->ws) : NULL },
 	};
 
 	for (size_t i = 0; !r && i < ARRAY_LEN(told); i++)
-		r = env_set(e, told[i].name, told[i].value);
+		r = told[i].value ? env_set(e, told[i].name, told[i].value) : 0;
 	if (!r)
 		r = env_pass(e);
 	for (size_t i = 0; !r && i < f->o->env_count; i++) {
@@ -76,8 +78,11 @@ static int start(struct flow *f, int64_t run)
 	const struct spawn what = { .path = f->o->path, .argv = f->o->argv, .envp = env.list, .dir = f->workspace.app,
 				    .max_file = f->o->max_bytes };
 
-	f->ended = f->gone = f->is_wsi = f->started = f->farewell = false;
+	f->ended = f->gone = f->is_wsi = f->is_ws = f->started = f->farewell = false;
 	f->send = send_stdio;
+	f->link = (struct wsi_link){ .state = WSI_CONNECTING };
+	if (f->ws)
+		ws_reset(f->ws);
 	f->outcome = RUNNING;
 	memset(f->tail, 0, sizeof(f->tail));
 	f->heard_ms = f->iteration_ms = clock_ms();
@@ -161,6 +166,7 @@ static int hold_flood(struct flow *f)
 	int64_t now = clock_ms(), wait = f->outcome == RUNNING ? budget_wait(&f->budget, now) : 0;
 
 	f->stdio.held = wait > 0;
+	f->stdio.wake = f->ws && !wait ? ws_fd(f->ws) : -1;
 	/* That it is not heard is no silence of its own. */
 	if (wait)
 		f->heard_ms = now;
@@ -183,13 +189,15 @@ static int step(struct flow *f, int64_t until)
 	news = stdio_step(&f->stdio, f->signals, milliseconds(until, wait), &hear, &f->status);
 	if (news < 0)
 		return news;
+	if (news & STDIO_ENDED && !f->ended)
+		f->ended_ms = clock_ms();
 	f->ended |= (news & STDIO_ENDED) != 0;
 	f->gone |= (news & STDIO_GONE) != 0;
 	if (news & STDIO_HEARD)
 		f->heard_ms = clock_ms();
 	if (news & STDIO_SIGNAL)
 		take_signals(f);
-	return 0;
+	return news & STDIO_WAKE ? hear_ws(f) : 0;
 }
 
 /* A workspace over its limit: the generator is ended before the disk is full. */
@@ -236,20 +244,28 @@ static void listen_to(struct flow *f)
 	int r;
 
 	while (f->outcome == RUNNING) {
-		int64_t limit = patience(f);
+		int64_t limit = patience(f), until = limit ? f->heard_ms + limit : -1;
 
-		if ((r = step(f, limit ? f->heard_ms + limit : -1)))
+		if (f->ended && !f->gone)
+			until = until < 0 ? flow_return_ms(f) : min_i64(until, flow_return_ms(f));
+		if ((r = step(f, until)))
 			broken(f, r);
 		check_room(f);
 		if (f->outcome != RUNNING)
 			return;
-		if (f->ended)
+		if (f->ended && !flow_is_spoken_for(f))
 			hear_end(f);
-		else if (f->gone)
+		else if (f->gone && !f->ended)
 			flow_fail(f, "the generator was killed");
 		else if (limit && clock_ms() - f->heard_ms >= limit && (r = lose_patience(f)))
 			broken(f, r);
 	}
+}
+
+/* Nobody is there any more who could hear a farewell. */
+static bool has_left(const struct flow *f)
+{
+	return (f->ended || f->gone) && !(f->ws && ws_is_open(f->ws));
 }
 
 /* Asks a generator that listens to finish, and waits for its word. */
@@ -259,11 +275,23 @@ static int take_leave(struct flow *f)
 	int64_t until = clock_ms() + FAREWELL_MS;
 	int r, interrupts = f->interrupts;
 
-	if (!f->is_wsi || f->ended || f->gone)
+	if (!f->is_wsi || has_left(f))
 		return 0;
 	wsi_control(&order, "prepare_shutdown", f->interrupts ? "interrupted" : NULL);
 	r = f->send(f, &order);
-	while (!r && !f->ended && !f->gone && !f->farewell && f->interrupts == interrupts && clock_ms() < until)
+	while (!r && !has_left(f) && !f->farewell && f->interrupts == interrupts && clock_ms() < until)
+		r = step(f, until);
+	return r;
+}
+
+/* Says goodbye on the WebSocket, and waits for the answer as long as the hub does. */
+static int hang_up(struct flow *f)
+{
+	int64_t until = clock_ms() + FAREWELL_MS;
+	int r = 0, interrupts = f->interrupts;
+
+	ws_close(f->ws, 1000, "");
+	while (!r && !f->gone && ws_is_open(f->ws) && f->interrupts == interrupts && clock_ms() < until)
 		r = step(f, until);
 	return r;
 }
@@ -274,6 +302,8 @@ static void wind_down(struct flow *f)
 	int64_t until;
 	int r = take_leave(f);
 
+	if (!r && f->is_ws)
+		r = hang_up(f);
 	child_end(&f->stdio.child, f->interrupts > 1);
 	until = clock_ms() + GONE_MS;
 	while (!r && !f->gone && clock_ms() < until)
@@ -388,6 +418,9 @@ static int begin(struct flow *f)
 	f->journal = (struct journal){ .st = f->st, .generation = f->g.id };
 	f->budget = (struct budget){ .max_bytes = f->o->max_log };
 	f->began_ms = clock_ms();
+	/* Few generators need it. */
+	if ((r = ws_open(f->g.request_id, &f->ws)) && (r = flow_log(f, "warn", "no WebSocket: %s", strerror(-r))))
+		return r;
 	f->st->errmsg[0] = '\0';
 	/* A locked store is asked again and again (flow_waits), with an ear for signals in between. */
 	return db_exec(&f->st->db, "PRAGMA busy_timeout = 500");

@@ -100,6 +100,7 @@ static int on_ready(struct flow *f, const struct wsi_message *m)
 	if (f->stdio.deaf && (r = flow_log(f, "warn", "ready came after its stdin was closed: it cannot be told anything")))
 		return r;
 	wsi_start_generation(&order, &start);
+	wsi_link_take(&f->link, WSI_ORDERED);
 	return say(f, &order);
 }
 
@@ -134,7 +135,8 @@ static int on_decision(struct flow *f, const struct wsi_message *m)
 
 	if (r)
 		return r;
-	wsi_decision_response(&answer, wsi_text(m, "id"), choice);
+	wsi_decision_response(&answer, wsi_text(m, "id"), choice, NULL, NULL);
+	wsi_link_take(&f->link, WSI_ANSWERED);
 	return say(f, &answer);
 }
 
@@ -283,6 +285,8 @@ int hear_message(struct flow *f, struct wsi_message *m)
 	    (r = add_said(f, m->type, level_of(m), buf_str(&line), line.len, &data)))
 		return r;
 	f->farewell |= m->kind == WSI_SHUTDOWN_READY || m->kind == WSI_SHUTDOWN_FAILED;
+	if (!wsi_link_take(&f->link, wsi_event_of(m)))
+		return flow_log(f, "warn", "'%s' has no effect: the generator is %s", m->type, wsi_state_name(f->link.state));
 	return handlers[m->kind] && flow_listens(f) ? handlers[m->kind](f, m) : 0;
 }
 
@@ -294,10 +298,16 @@ static void keep_tail(struct flow *f, const char *text, size_t n)
 	f->tail_next = (f->tail_next + 1) % TAIL_LINES;
 }
 
+/* Who connects over WebSocket has its output for the log. */
+static bool speaks_lines(const struct flow *f)
+{
+	return f->is_wsi && !f->is_ws;
+}
+
 /* Until it has said ready, a process is a plain command, and what looks like a message is a line of its output. */
 static bool is_for_us(const struct flow *f, const struct wsi_message *m)
 {
-	return f->is_wsi || m->kind == WSI_READY;
+	return speaks_lines(f) || (!f->is_wsi && m->kind == WSI_READY);
 }
 
 int hear_line(void *flow, bool is_err, char *text, size_t n)
@@ -309,7 +319,7 @@ int hear_line(void *flow, bool is_err, char *text, size_t n)
 
 	if (r == 1 && is_for_us(f, &m))
 		return hear_message(f, &m);
-	if (r == -EBADMSG && f->is_wsi)
+	if (r == -EBADMSG && speaks_lines(f))
 		return flow_log(f, "warn", "ignored: %s", buf_str(&why));
 	if (r == -ENOMEM)
 		return r;

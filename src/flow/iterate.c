@@ -162,6 +162,13 @@ static void tell(struct flow *f, const struct finished *what, const struct chang
 	f->o->tell(f->o->arg, &news);
 }
 
+static void hold(struct flow *f, bool on)
+{
+	child_hold(&f->stdio.child, on);
+	if (f->ws)
+		ws_hold(f->ws, on);
+}
+
 void flow_iterate(struct flow *f, int64_t number, const struct finished *what, bool *ret_changed)
 {
 	AUTO(manifest_unrefp) struct manifest *now = NULL;
@@ -173,10 +180,10 @@ void flow_iterate(struct flow *f, int64_t number, const struct finished *what, b
 	r = flow_flush(f);
 
 	/* What goes on working after its word is held, so that the tree is that of one moment. */
-	child_hold(&f->stdio.child, true);
+	hold(f, true);
 	if (!r)
 		r = try_often(f, number, what, &now, &c);
-	child_hold(&f->stdio.child, false);
+	hold(f, false);
 	*ret_changed = now && now->count && !(f->tree && f->tree->id == now->id);
 	if (r < 0) {
 		flow_fail(f, "cannot keep iteration %lld: %s", (long long)number,

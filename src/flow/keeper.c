@@ -198,7 +198,9 @@ void keeper_run(const struct spawn *s, const int fds[5])
 	if (error)
 		_exit(1);
 	do {
-		reap(&generator);
+		/* When nothing is left this ends too, and says so by it. */
+		if (!reap(&generator))
+			_exit(0);
 		word = wait_word(-1, &slack);
 	} while (!word);
 	end_all(generator, word == KEEPER_KILL, slack);

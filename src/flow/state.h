@@ -10,7 +10,8 @@
 #include "src/flow/redact.h"
 #include "src/flow/stdio.h"
 #include "src/flow/workspace.h"
-#include "src/wsi/message.h"
+#include "src/flow/ws.h"
+#include "src/wsi/state.h"
 
 enum { TAIL_LINES = 5, TAIL_LINE_MAX = 500 };
 
@@ -42,6 +43,10 @@ struct flow {
 	bool acknowledges; /* it waits for a word after each iteration */
 	bool is_wsi, started, farewell; /* it said ready; has its orders; is ready to be shut down */
 	int (*send)(struct flow *f, const struct buf *message);
+	struct ws *ws;    /* where it may connect; NULL: there is no such place */
+	bool is_ws;       /* it speaks over WebSocket */
+	struct wsi_link link;
+	int64_t ended_ms, dropped_ms; /* when its process ended, its connection broke */
 
 	/* Where the generation stands. */
 	enum outcome outcome;
@@ -76,6 +81,13 @@ bool flow_waits(struct flow *f, int r);
 int flow_flush(struct flow *f);
 /* Replaces a text. */
 int flow_keep(char **text, const char *value);
+
+/* hear_ws.c: what waits at the WebSocket; sending there. */
+int hear_ws(struct flow *f);
+int flow_send_ws(struct flow *f, const struct buf *message);
+/* Its process has ended, but somebody is connected, or another process of it may yet be until flow_return_ms(). */
+bool flow_is_spoken_for(const struct flow *f);
+int64_t flow_return_ms(const struct flow *f);
 
 /* iterate.c: the tree as an iteration. */
 struct finished {

@@ -198,12 +198,13 @@ int stdio_step(struct stdio *s, int also, int timeout_ms, const struct stdio_hea
 		{ .fd = also, .events = POLLIN },          { .fd = s->held ? -1 : s->child.out, .events = POLLIN },
 		{ .fd = s->held ? -1 : s->child.err, .events = POLLIN }, { .fd = s->held ? -1 : s->child.report, .events = POLLIN },
 		{ .fd = s->to_write.len ? s->child.in : -1, .events = POLLOUT },
+		{ .fd = s->wake, .events = POLLIN },
 	};
 	int r, news;
 
 	if (poll(p, ARRAY_LEN(p), timeout_ms) < 0)
 		return errno == EINTR ? 0 : -errno;
-	news = p[0].revents ? STDIO_SIGNAL : 0;
+	news = (p[0].revents ? STDIO_SIGNAL : 0) | (p[5].revents ? STDIO_WAKE : 0);
 	if (p[4].revents)
 		write_some(s);
 	if (p[1].revents || p[2].revents) {

@@ -18,11 +18,12 @@ struct stdio {
 	struct child child;
 	struct lines out, err;
 	struct buf to_write; /* for its stdin */
+	int wake;            /* a descriptor that is watched too, -1: none; whose it is does not matter here */
 	bool deaf;           /* it has closed its stdin */
 	bool held;           /* what it says stays in its pipes for now; set by whoever steps */
 };
 
-#define STDIO_INIT { .child = CHILD_INIT }
+#define STDIO_INIT { .child = CHILD_INIT, .wake = -1 }
 
 /* A line without its newline; text[n] is a NUL, and the bytes may be changed. Negative: stop. */
 struct stdio_hear {
@@ -34,6 +35,7 @@ enum stdio_news {
 	STDIO_SIGNAL = 1, /* the descriptor `also` is readable */
 	STDIO_ENDED = 2,  /* the generator has ended: *ret_status; all that it said before has been heard */
 	STDIO_GONE = 4,   /* nothing of it is left, and everything has been heard */
+	STDIO_WAKE = 16,  /* the descriptor `wake` is readable */
 	STDIO_HEARD = 8,  /* it wrote something, whole lines or not */
 };
 

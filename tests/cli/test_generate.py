@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -183,6 +184,7 @@ def test_the_environment_is_what_the_generator_is_told_and_little_else(generate,
     assert {name: env.pop(name) for name in SEEN} == {
         "REQUEST_ID": req, "APP_NAME": "todo app", "PROMPT": "line\nbreak", "MODE": "single-shot", "MAX_ITERATIONS": "1",
         "WORKSPACE": str(genstore.home / ".state/genstore/workspaces" / f"leo-workspace-{req}"), "ITERATION": "1"}
+    assert re.fullmatch(rf"ws://127\.0\.0\.1:[0-9]+/wsi/{req}", env.pop("WS_URL"))
     for name in ("PWD", "OLDPWD", "SHLVL", "_"):  # of the shell itself
         env.pop(name, None)
     assert set(env) <= {"PATH", "HOME", "LANG", "TERM", "TMPDIR", "USER", "SHELL", "LC_ALL", "LC_TIME", "https_proxy"}

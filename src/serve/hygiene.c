@@ -1,0 +1,65 @@
+#include "src/serve/hygiene.h"
+
+#include <strings.h>
+
+void hygiene_take(struct hygiene *h, const char *name, const char *value)
+{
+	const struct { const char *name; int *count; const char **value; } fields[] = {
+		{ "Host", &h->hosts, &h->host }, { "Content-Length", &h->lengths, &h->length },
+		{ "Transfer-Encoding", &h->encodings, NULL }, { "Origin", &h->origins, &h->origin },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		if (strcasecmp(name, fields[i].name) == 0) {
+			*fields[i].count += 1;
+			if (fields[i].value)
+				*fields[i].value = value ? value : "";
+		}
+}
+
+/* Ours: a name of loopback, with our port (without one: only when it is 80). */
+static bool is_ours(const char *authority, uint16_t port)
+{
+	static const char *const names[] = { "127.0.0.1", "localhost", "[::1]" };
+	char suffix[8];
+
+	snprintf(suffix, sizeof(suffix), ":%u", (unsigned)port);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		size_t n = strlen(names[i]);
+
+		if (strncasecmp(authority, names[i], n) == 0 && (strcmp(authority + n, suffix) == 0 || (port == 80 && !authority[n])))
+			return true;
+	}
+	return false;
+}
+
+/* Browsers send one with each WebSocket; programs have no reason to. */
+static bool is_our_origin(const char *origin, uint16_t port)
+{
+	return strncasecmp(origin, "http://", 7) == 0 && is_ours(origin + 7, port);
+}
+
+static bool is_number(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+int hygiene_check(const struct hygiene *h, uint16_t port, const char **ret_why)
+{
+	const struct { bool is; int status; const char *why; } rules[] = {
+		{ h->hosts != 1, 400, "there must be one 'Host'" },
+		{ h->lengths > 1, 400, "more than one 'Content-Length'" },
+		{ h->lengths && h->encodings, 400, "'Content-Length' beside 'Transfer-Encoding'" },
+		{ h->encodings > 1, 400, "more than one 'Transfer-Encoding'" },
+		{ h->lengths && !is_number(h->length), 400, "'Content-Length' is no number" },
+		{ h->hosts == 1 && !is_ours(h->host, port), 421, "this 'Host' is not served here" },
+		{ h->origins && (h->origins > 1 || !is_our_origin(h->origin, port)), 403, "requests of other web sites are refused" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+		if (rules[i].is) {
+			*ret_why = rules[i].why;
+			return rules[i].status;
+		}
+	return 0;
+}

@@ -1,0 +1,236 @@
+/* Start and end of the server, and the way of a request to its route. */
+#include "src/serve/guard.h"
+#include "src/serve/hygiene.h"
+#include "src/serve/server.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+
+struct server {
+	struct server_options o;
+	struct MHD_Daemon *daemon;
+	struct hub *hub;
+	struct guard *guard;
+	uint16_t port;
+};
+
+uint16_t server_port(const struct server *s)
+{
+	return s->port;
+}
+
+struct hub *server_hub(struct server *s)
+{
+	return s->hub;
+}
+
+const struct server_options *server_options(const struct server *s)
+{
+	return &s->o;
+}
+
+const char *request_header(const struct request *q, const char *name)
+{
+	return MHD_lookup_connection_value(q->connection, MHD_HEADER_KIND, name);
+}
+
+static enum MHD_Result take_field(void *arg, enum MHD_ValueKind kind UNUSED, const char *name, const char *value)
+{
+	hygiene_take(arg, name, value);
+	return MHD_YES;
+}
+
+/* The head is there: what must not go on is answered now. 0: it may. */
+static int examine(struct request *q)
+{
+	struct hygiene h = { 0 };
+	const char *why;
+	int status;
+
+	MHD_get_connection_values(q->connection, MHD_HEADER_KIND, take_field, &h);
+	status = hygiene_check(&h, q->server->port, &why);
+	return status ? reply_error(q, status, why, NULL, true) : 0;
+}
+
+static int dispatch(struct request *q)
+{
+	size_t n = strcspn(q->path, "?");
+	AUTO(buf_release) struct buf allowed = BUF_INIT;
+
+	q->match = route_find(q->server->o.routes, q->method, q->path, n);
+	if (q->match.route)
+		return q->match.route->run(q);
+	if (!q->match.other_method)
+		return reply_error(q, 404, "there is nothing here", NULL, false);
+	if (route_allowed(q->server->o.routes, q->path, n, &allowed))
+		return -ENOMEM;
+	return reply_error(q, 405, "this cannot be done here", (const struct reply_field[]){ { "Allow", buf_str(&allowed) }, { 0 } }, false);
+}
+
+/*
+ * Called once with the head, for each part of the body, and at its end. It may answer in the first call only to reject: what is
+ * answered earlier than the body has been read leaves the rest of it to be taken for the next request.
+ */
+static enum MHD_Result handle(void *arg UNUSED, struct MHD_Connection *connection, const char *url UNUSED, const char *method,
+			      const char *version, const char *body UNUSED, size_t *body_size, void **context)
+{
+	struct request *q = *context;
+	const union MHD_ConnectionInfo *info;
+	int r = 0;
+
+	if (!q)
+		return MHD_NO;
+	if (!q->begun) {
+		q->begun = true;
+		q->connection = connection;
+		q->method = method;
+		q->version = version;
+		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+		guard_pass(q->server->guard, info ? info->socket_context : NULL);
+		r = examine(q);
+	} else if (*body_size) {
+		q->body += (int64_t)*body_size;
+		*body_size = 0;
+		r = q->body > SERVER_BODY_MAX ? -EFBIG : 0;
+	} else if (!q->answered) {
+		r = dispatch(q);
+	}
+	return r < 0 ? MHD_NO : MHD_YES;
+}
+
+/* The raw path: routes compare what came, not what somebody decoded. Its result becomes the request's context. */
+static void *on_path(void *arg, const char *uri, struct MHD_Connection *connection UNUSED)
+{
+	struct request *q = calloc(1, sizeof(*q));
+
+	if (!q)
+		return NULL;
+	q->server = arg;
+	q->path = strdup(uri);
+	if (!q->path) {
+		free(q);
+		return NULL;
+	}
+	return q;
+}
+
+static size_t keep_escaped(void *arg UNUSED, struct MHD_Connection *connection UNUSED, char *text)
+{
+	return strlen(text);
+}
+
+static void on_completed(void *arg, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode why UNUSED)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct request *q = *context;
+	struct server *s = arg;
+
+	if (!q)
+		return;
+	if (q->promised)
+		s->o.wsi.stay_away(s->o.wsi.arg, s->hub);
+	else
+		guard_expect(s->guard, info ? info->socket_context : NULL);
+	free(q->path);
+	free(q);
+	*context = NULL;
+}
+
+static void on_connection(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct server *s = arg;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED && info) {
+		*context = guard_add(s->guard, info->connect_fd);
+		hub_wake(s->hub);
+	} else {
+		guard_drop(s->guard, *context);
+		*context = NULL;
+	}
+}
+
+static int listen_on_loopback(uint16_t port, int *ret_fd, uint16_t *ret_port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	AUTO(close_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof(a);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, size) || listen(fd, SOMAXCONN) || getsockname(fd, (struct sockaddr *)&a, &size))
+		return -errno;
+	*ret_port = ntohs(a.sin_port);
+	*ret_fd = move_fd(&fd);
+	return 0;
+}
+
+static int start_daemon(struct server *s)
+{
+	AUTO(close_fd) int fd = -1;
+	int r = listen_on_loopback(s->o.port, &fd, &s->port);
+
+	if (r)
+		return r;
+	s->daemon = MHD_start_daemon(
+		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_ALLOW_UPGRADE, 0, NULL, NULL,
+		handle, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_path, s, MHD_OPTION_UNESCAPE_CALLBACK,
+		keep_escaped, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)SERVER_HEAD_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_END);
+	if (!s->daemon)
+		return -ENOMEM;
+	move_fd(&fd);
+	return 0;
+}
+
+static int start(struct server *s)
+{
+	int r;
+
+	if ((r = guard_new(GUARD_HEAD_MS, &s->guard)) || (r = hub_start(guard_tick, s->guard, &s->hub)))
+		return r;
+	return start_daemon(s);
+}
+
+int server_start(const struct server_options *o, struct server **ret_s)
+{
+	struct server *s = calloc(1, sizeof(*s));
+	sigset_t all, before;
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	s->o = *o;
+	/* Signals are the business of the thread that is there already. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = start(s);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (r)
+		server_stop(s);
+	else
+		*ret_s = s;
+	return r;
+}
+
+void server_stop(struct server *s)
+{
+	MHD_socket fd = MHD_INVALID_SOCKET;
+
+	if (!s)
+		return;
+	if (s->daemon)
+		fd = MHD_quiesce_daemon(s->daemon);
+	/* libmicrohttpd wants to have back what it let be upgraded before it stops. */
+	if (s->hub)
+		hub_stop(s->hub);
+	if (s->daemon)
+		MHD_stop_daemon(s->daemon);
+	if (fd != MHD_INVALID_SOCKET)
+		close(fd);
+	hub_free(s->hub);
+	guard_free(s->guard);
+	free(s);
+}

@@ -1,0 +1,72 @@
+/*
+ * The HTTP server: a thread for each connection (libmicrohttpd), so that a route may block in the store, and one thread for all
+ * WebSockets (hub.h).
+ *
+ * It listens on loopback. What protects it there from other users of the machine and from web pages: a request id cannot be guessed
+ * (60 random bits, lifecycle), and requests with a foreign Host or Origin are refused, so that neither DNS rebinding nor a page in a
+ * browser reaches it. There is no secret beyond that: the address of a generation is fixed by its contract,
+ * ws://127.0.0.1:PORT/wsi/<request_id>.
+ */
+#ifndef GENSTORE_SERVE_SERVER_H
+#define GENSTORE_SERVE_SERVER_H
+
+#include "src/serve/hub.h"
+#include "src/serve/route.h"
+
+#include <microhttpd.h>
+
+enum {
+	SERVER_CONNECTIONS_MAX = 64,
+	SERVER_HEAD_MAX = 16 << 10,   /* bytes of memory for the head of a request: 431 beyond */
+	SERVER_BODY_MAX = 16 << 20,   /* bytes of a body that is read and thrown away; beyond, the connection is cut */
+	SERVER_IDLE_S = 60,
+};
+
+/* Who has the generations that /wsi/{request_id} names. Called from any thread. */
+struct wsi_door {
+	/* Is somebody behind it? If so, a socket is promised: exactly one call of come() or stay_away() follows. */
+	bool (*knock)(void *arg, struct hub *hub, const char *request_id, size_t n);
+	/* Locked hub. -errno: not taken. `extra` was read from it already. */
+	int (*come)(void *arg, struct hub *hub, const struct hub_connection *c, const void *extra, size_t n);
+	void (*stay_away)(void *arg, struct hub *hub);
+	void *arg;
+};
+
+struct server_options {
+	const struct route *routes; /* route.h */
+	struct wsi_door wsi;
+	uint16_t port;              /* 0: the kernel chooses */
+};
+
+struct server;
+/* -errno of socket(), bind() ...; -ENOMEM. All signals are blocked in its threads. */
+int server_start(const struct server_options *o, struct server **ret_s);
+/* Nothing new, then a close frame to each WebSocket, then the end. When this returns no function of the options runs any more. */
+void server_stop(struct server *s);
+uint16_t server_port(const struct server *s);
+struct hub *server_hub(struct server *s);
+
+/* The routes of a run: the WebSocket and nothing else. */
+extern const struct route wsi_routes[];
+
+/* --- for routes: one request --- */
+
+struct request {
+	struct server *server;
+	struct MHD_Connection *connection;
+	const char *method, *version;
+	char *path;                /* as it came, with the query */
+	struct route_match match;
+	int64_t body;              /* bytes that were thrown away */
+	bool begun, answered;
+	bool promised;             /* wsi_door.knock() said yes; neither come() nor stay_away() was called */
+};
+
+const struct server_options *server_options(const struct server *s);
+const char *request_header(const struct request *q, const char *name);
+
+struct reply_field { const char *name, *value; };
+/* {"error": words} with a status; the fields end with a name that is NULL, or there are none. Closes the connection afterwards when told to. */
+int reply_error(struct request *q, int status, const char *words, const struct reply_field *more, bool close);
+
+#endif

@@ -131,8 +131,9 @@ static void tell(const struct cli *cli, const struct promotion *p)
 	if (p->is_newest)
 		cli_note(cli, "'%s/%lld' has that tree already: nothing to do", g->app_name, (long long)g->generation_number);
 	else
-		cli_note(cli, "'%s/%lld' has the tree of '%s/%lld@%lld': %lld files", g->app_name, (long long)g->generation_number,
-			 from->app_name, (long long)from->generation_number, (long long)p->iteration, (long long)p->manifest->files);
+		cli_note(cli, "'%s/%lld' has the tree of '%s/%lld@%lld': %lld file%s", g->app_name, (long long)g->generation_number,
+			 from->app_name, (long long)from->generation_number, (long long)p->iteration, (long long)p->manifest->files,
+			 p->manifest->files == 1 ? "" : "s");
 }
 
 static int run(struct cli *cli, int argc UNUSED, char **argv)

@@ -122,7 +122,7 @@ static int on_decision(struct flow *f, const struct wsi_message *m)
 
 	if (r)
 		return r;
-	wsi_decision_response(&answer, wsi_text(m, "id"), choice);
+	wsi_decision_response(&answer, wsi_text(m, "id"), choice, NULL, NULL);
 	return say(f, &answer);
 }
 

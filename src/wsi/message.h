@@ -61,6 +61,9 @@ int wsi_data(const struct wsi_message *m, size_t max, struct buf *out);
 /* What the orchestrator says. Each appends one JSON object without a newline; NULL fields are left out. */
 struct wsi_start {
 	const char *prompt, *mode, *app_name, *user_id, *app_id;
+	const char *app_path, *resume_session_id; /* to resume */
+	const char *output_dir, *github_clone_url;
+	const json_t *enable_subagents, *attachments; /* a boolean; [{name, storagePath, size, mimeType}]; borrowed, or NULL */
 	int64_t max_iterations;
 	/* Says that a control_command `resume` follows each iteration_complete but the last, once its tree is kept. Only to those who asked in `ready`. */
 	bool acknowledge;
@@ -69,6 +72,7 @@ int wsi_start_generation(struct buf *out, const struct wsi_start *s);
 /* command: pause, resume, cancel, stop_request, prepare_shutdown. */
 int wsi_control(struct buf *out, const char *command, const char *reason);
 int wsi_user_input(struct buf *out, const char *content);
-int wsi_decision_response(struct buf *out, const char *id, const char *choice);
+/* parent_id: of the prompt that a follow-up belongs to; input: what was typed with the choice. */
+int wsi_decision_response(struct buf *out, const char *id, const char *choice, const char *parent_id, const char *input);
 
 #endif

@@ -218,12 +218,32 @@ TEST(a_single_shot_goes_over_the_wire_as_one_autonomous_iteration)
 
 TEST(what_the_orchestrator_says_is_one_line_of_JSON)
 {
-	AUTO(buf_release) struct buf control = BUF_INIT, input = BUF_INIT, answer = BUF_INIT;
+	AUTO(buf_release) struct buf control = BUF_INIT, input = BUF_INIT, answer = BUF_INIT, more = BUF_INIT;
 
 	wsi_control(&control, "cancel", NULL);
 	wsi_user_input(&input, "more\nlines");
-	wsi_decision_response(&answer, "d1", "yes");
+	wsi_decision_response(&answer, "d1", "yes", NULL, NULL);
+	wsi_decision_response(&more, "d2", "add", "d1", "a button");
 	CHECK_STR(buf_str(&control), "{\"type\":\"control_command\",\"command\":\"cancel\"}");
 	CHECK_STR(buf_str(&input), "{\"type\":\"user_input\",\"content\":\"more\\nlines\"}");
 	CHECK_STR(buf_str(&answer), "{\"type\":\"decision_response\",\"id\":\"d1\",\"choice\":\"yes\"}");
+	CHECK_STR(buf_str(&more), "{\"type\":\"decision_response\",\"id\":\"d2\",\"choice\":\"add\",\"parent_id\":\"d1\",\"input\":\"a button\"}");
+}
+
+TEST(what_is_ordered_carries_every_field_of_the_contract)
+{
+	AUTO(buf_release) struct buf out = BUF_INIT;
+	json_t *yes = json_true(), *files = json_pack("[{s:s}]", "name", "a.txt");
+	const struct wsi_start s = {
+		.prompt = "p", .mode = "confirm_first", .app_name = "a", .app_path = "/w/app", .resume_session_id = "s1", .user_id = "u",
+		.app_id = "i", .output_dir = "/o", .github_clone_url = "https://h/r.git", .enable_subagents = yes, .attachments = files,
+		.max_iterations = 3,
+	};
+
+	CHECK_EQ(wsi_start_generation(&out, &s), 0);
+	json_decref(files);
+	CHECK_STR(buf_str(&out), "{\"type\":\"start_generation\",\"prompt\":\"p\",\"mode\":\"confirm_first\",\"max_iterations\":3,"
+				 "\"app_name\":\"a\",\"user_id\":\"u\",\"app_id\":\"i\",\"app_path\":\"/w/app\",\"resume_session_id\":\"s1\","
+				 "\"output_dir\":\"/o\",\"github_clone_url\":\"https://h/r.git\",\"enable_subagents\":true,"
+				 "\"attachments\":[{\"name\":\"a.txt\"}]}");
 }

@@ -111,7 +111,8 @@ static int list_generations_plus(struct listing *l)
 static int list_iterations(struct listing *l)
 {
 	STMT q = db_stmt(&l->st->db, "SELECT iteration_number, max(id) FROM iteration_snapshots WHERE generation_request_id = ?"
-				     " AND iteration_number >= max(?, 1) GROUP BY iteration_number ORDER BY iteration_number");
+				     " AND iteration_number >= ? AND (iteration_number > 0 OR snapshot_type = 'automatic')"
+				     " GROUP BY iteration_number ORDER BY iteration_number");
 	char name[32];
 	int r;
 

@@ -170,8 +170,8 @@ static int generation_attr(struct view *v, struct genstore *st, const struct nod
 		*ret_a = file_attr(ino, number, h.changed);
 		return 0;
 	case NODE_ITERATIONS:
-		r = count(st, "SELECT count(DISTINCT iteration_number) FROM iteration_snapshots WHERE generation_request_id = ? AND iteration_number > 0", NULL,
-			  n->id, &number);
+		r = count(st, "SELECT count(DISTINCT iteration_number) FROM iteration_snapshots WHERE generation_request_id = ?"
+			  " AND (iteration_number > 0 OR snapshot_type = 'automatic')", NULL, n->id, &number);
 		*ret_a = node_dir_attr(ino, number, h.changed, KEEP_LONG);
 		return r;
 	default:

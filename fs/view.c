@@ -194,7 +194,7 @@ static int load_generation(struct genstore *st, int64_t id, struct head *ret_h)
 {
 	STMT q = db_stmt(&st->db, "SELECT a.seal_id, a.content_id, a.metadata_id, coalesce(s.size, c.size), m.size,"
 				  " CASE WHEN a.content_id IS NULL THEN s.manifest_id ELSE (SELECT files_snapshot ->> '$.manifest'"
-				  " FROM iteration_snapshots WHERE generation_request_id = g.id ORDER BY id DESC LIMIT 1) END,"
+				  " FROM iteration_snapshots WHERE generation_request_id = g.id AND iteration_number > 0 ORDER BY id DESC LIMIT 1) END,"
 				  " g.created_at, coalesce(g.completed_at, g.updated_at)"
 				  " FROM generation_requests g LEFT JOIN archive a ON a.generation_request_id = g.id"
 				  " LEFT JOIN seal s ON s.id = a.seal_id LEFT JOIN content c ON c.id = a.content_id"

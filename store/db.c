@@ -299,6 +299,17 @@ int col_bytes(const struct stmt *q, int i, void *out, size_t n)
 	return 0;
 }
 
+int db_data_version(struct db *db, int64_t *ret_version)
+{
+	STMT q = db_stmt(db, "PRAGMA data_version");
+	int r = stmt_step(&q);
+
+	if (r <= 0)
+		return r < 0 ? r : -EIO;
+	*ret_version = col_i64(&q, 0);
+	return 0;
+}
+
 int64_t db_last_id(const struct db *db)
 {
 	return sqlite3_last_insert_rowid(db->handle);

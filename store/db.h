@@ -107,6 +107,9 @@ int col_dup(const struct stmt *q, int i, char **ret_s);
 /* Exactly n bytes, else -EUCLEAN: a column that another program spoiled. */
 int col_bytes(const struct stmt *q, int i, void *out, size_t n);
 
+/* PRAGMA data_version: another number whenever another connection has committed. */
+int db_data_version(struct db *db, int64_t *ret_version);
+
 int64_t db_last_id(const struct db *db);
 int64_t db_changes(const struct db *db);
 

@@ -84,7 +84,10 @@ struct iteration {
 };
 void iteration_release(struct iteration *it);
 
-/* Adds one (in the caller's transaction or its own) and sets current_iteration. metadata is JSON or NULL. */
+/*
+ * Adds one (in the caller's transaction or its own) and sets current_iteration. metadata is JSON or NULL. Number 0: a snapshot between
+ * iterations (manual, checkpoint), which is found by its id alone and is never what gets sealed.
+ */
 int iteration_add(struct genstore *st, int64_t generation, int64_t number, const char *type, const struct manifest *m,
 		  const char *prompt, const char *metadata, int64_t *ret_id);
 /* In order of id; start with 0. 1, 0 at the end. */

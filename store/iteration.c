@@ -83,7 +83,9 @@ int iteration_add(struct genstore *st, int64_t generation, int64_t number, const
 	if ((r = insert(st, generation, number, type, m, prompt, metadata, now)))
 		return r;
 	id = db_last_id(&st->db);
-	if ((r = set_current(st, generation, number, now)) || (r = txn_commit(&t)))
+	if (number && (r = set_current(st, generation, number, now)))
+		return r;
+	if ((r = txn_commit(&t)))
 		return r;
 	*ret_id = id;
 	return 0;
@@ -120,7 +122,8 @@ int iteration_next(struct genstore *st, int64_t generation, int64_t after_id, st
 int iteration_find(struct genstore *st, int64_t generation, int64_t number, struct iteration *ret_it)
 {
 	STMT q = db_stmt(&st->db, "SELECT max(id) FROM iteration_snapshots WHERE generation_request_id = ?1"
-				  " AND iif(?2 = 0, iteration_number > 0 OR snapshot_type <> 'checkpoint', iteration_number = ?2)");
+				  " AND (?2 = 0 OR iteration_number = ?2)"
+				  " AND (iteration_number > 0 OR snapshot_type = 'automatic')");
 	int r;
 
 	bind_i64(&q, generation);

@@ -28,6 +28,11 @@ static const struct {
 	  " and conversation (%d rows hold one)',"
 	  " count(*) FILTER (WHERE artifacts_github_url IS NULL AND github_url <> ''),"
 	  " count(download_url), count(conversation)) FROM generation_requests" },
+	{ 8, false, "SELECT 'adds the tables of how a generation is run, of what it is told, and of what it asks'" },
+	{ 8, true,
+	  "SELECT format('drops how %d generations are run (they cannot be continued), %d messages and %d questions to running ones',"
+	  " (SELECT count(*) FROM generation_runs), (SELECT count(*) FROM generation_controls),"
+	  " (SELECT count(*) FROM generation_questions))" },
 	{ 7, true, "SELECT 'brings back download_url and conversation, empty'" },
 	{ 6, true, "SELECT 'removes the table of states: any status can follow any'" },
 	{ 4, true,

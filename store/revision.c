@@ -145,6 +145,27 @@ static int load_generation(struct genstore *st, const char *user_id, const char 
 	return is_newest ? 0 : is_asked_for(st, &f, name, ret_g);
 }
 
+/* What stands behind the @: 3 or s17. */
+static int parse_at(struct genstore *st, const char *at, struct revision *rev)
+{
+	bool by_id = at[1] == 's';
+
+	rev->single = true;
+	if (number_of(at + 1 + by_id, by_id ? &rev->snapshot : &rev->iteration))
+		return 0;
+	return store_fail(st, -EINVAL, "'%s' is not an iteration; write REV@3", at);
+}
+
+/* A snapshot of this generation by its id. */
+static int load_snapshot(struct genstore *st, const struct revision *rev, struct iteration *ret_it)
+{
+	int r = iteration_get(st, rev->snapshot, ret_it);
+
+	if (r == -ENOENT || (!r && ret_it->generation != rev->generation.id))
+		return store_fail(st, -ENOENT, "'%s' has no snapshot s%lld", rev->generation.request_id, (long long)rev->snapshot);
+	return r;
+}
+
 int revision_find(struct genstore *st, const char *user_id, const char *text, struct revision *ret_rev)
 {
 	AUTO(revision_release) struct revision rev = { 0 };
@@ -153,20 +174,22 @@ int revision_find(struct genstore *st, const char *user_id, const char *text, st
 	const char *at = strchr(text, '@');
 	int r;
 
-	if (at && !number_of(at + 1, &rev.iteration))
-		return store_fail(st, -EINVAL, "'%s' is not an iteration; write REV@3", at);
+	if (at && (r = parse_at(st, at, &rev)))
+		return r;
 	name = at ? strndup(text, (size_t)(at - text)) : strdup(text);
 	if (!name)
 		return -ENOMEM;
 	if ((r = load_generation(st, user_id, name, &rev.generation)))
 		return r;
-	r = iteration_find(st, rev.generation.id, rev.iteration, &it);
+	r = rev.snapshot ? load_snapshot(st, &rev, &it) : iteration_find(st, rev.generation.id, rev.iteration, &it);
+	if (r == -ENOENT && rev.snapshot)
+		return r;
 	if (r == -ENOENT && rev.iteration)
 		return store_fail(st, r, "'%s' has no iteration %lld", rev.generation.request_id, (long long)rev.iteration);
 	if (r && r != -ENOENT)
 		return r;
 	rev.snapshot = it.id;
-	rev.manifest = rev.iteration || !rev.generation.manifest_id ? it.manifest : rev.generation.manifest_id;
+	rev.manifest = rev.single || !rev.generation.manifest_id ? it.manifest : rev.generation.manifest_id;
 	*ret_rev = rev;
 	rev = (struct revision){ 0 };
 	return 0;

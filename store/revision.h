@@ -1,6 +1,6 @@
 /*
  * REV, what people type to name a tree: a request id or a prefix of one that is unique, `app-name` (its newest), `app-name/2`,
- * any of these with `@3` for an iteration, or `-` for the newest of all.
+ * any of these with `@3` for an iteration or `@s17` for a snapshot between iterations, by its id; or `-` for the newest of all.
  */
 #ifndef GENSTORE_REVISION_H
 #define GENSTORE_REVISION_H
@@ -10,6 +10,7 @@
 struct revision {
 	struct generation generation;
 	int64_t iteration; /* as asked for with @n; 0: the generation's last */
+	bool single;       /* one snapshot was asked for, with @n or @s */
 	int64_t snapshot;  /* iteration_snapshots.id, 0 when it has none yet */
 	int64_t manifest;  /* 0 likewise */
 };

@@ -77,18 +77,6 @@ static int print_new(struct cli *cli, int64_t generation, int64_t *last)
 	return r < 0 ? r : 0;
 }
 
-/* Changes whenever another connection has committed. */
-static int data_version(struct genstore *st, int64_t *ret_version)
-{
-	STMT q = db_stmt(&st->db, "PRAGMA data_version");
-	int r = stmt_step(&q);
-
-	if (r <= 0)
-		return r < 0 ? r : -EIO;
-	*ret_version = col_i64(&q, 0);
-	return 0;
-}
-
 /* Waits for a commit of somebody else's: 1, or 0 when whoever reads stdout has left. */
 static int wait_for_change(struct genstore *st, int64_t before)
 {
@@ -99,7 +87,7 @@ static int wait_for_change(struct genstore *st, int64_t before)
 	do {
 		if (poll(&reader, 1, POLL_MS) > 0)
 			return 0;
-		if ((r = data_version(st, &now)))
+		if ((r = db_data_version(&st->db, &now)))
 			return r;
 	} while (now == before);
 	return 1;
@@ -118,7 +106,7 @@ static int follow(struct cli *cli, int64_t generation, int64_t last)
 		int64_t version;
 		int r;
 
-		if ((r = data_version(cli->st, &version)) || (r = generation_get(cli->st, generation, &g)) ||
+		if ((r = db_data_version(&cli->st->db, &version)) || (r = generation_get(cli->st, generation, &g)) ||
 		    (r = print_new(cli, generation, &last)))
 			return r;
 		if (is_over(&g) || ferror(stdout))

@@ -55,7 +55,8 @@ static void add_row(struct table *t, const struct iteration *it)
 {
 	char human[HUMAN_SIZE];
 
-	table_cellf(t, "%lld", (long long)it->number);
+	/* What is no iteration is named by its id: REV@s17. */
+	table_cellf(t, it->number ? "%lld" : "s%lld", (long long)(it->number ? it->number : it->id));
 	table_cell(t, it->snapshot_type);
 	table_cellf(t, "%lld", (long long)it->files);
 	table_cell(t, human_bytes(it->bytes, human));
@@ -80,13 +81,13 @@ static int print_all(struct cli *cli, const struct revision *rev, struct table *
 	for (;;) {
 		AUTO(iteration_release) struct iteration it = { 0 };
 
-		r = rev->iteration ? iteration_get(cli->st, rev->snapshot, &it) :
+		r = rev->single ? iteration_get(cli->st, rev->snapshot, &it) :
 				     iteration_next(cli->st, rev->generation.id, last, &it);
 		if (r < 0)
 			return cli_fail(cli, r);
 		if (!it.id)
 			return 0;
-		if ((r = print_one(cli, &it, t)) || rev->iteration || ferror(stdout))
+		if ((r = print_one(cli, &it, t)) || rev->single || ferror(stdout))
 			return r;
 		last = it.id;
 	}

@@ -8,7 +8,7 @@
 
 #include "store/base/base.h"
 
-enum { GUARD_HEAD_MS = 10000 };
+enum { GUARD_HEAD_MS = 5000 };
 
 struct guard;
 struct guarded;

@@ -131,7 +131,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
 		return;
 	if (q->promised)
 		s->o.wsi.stay_away(s->o.wsi.arg, s->hub);
-	else
+	else if (!q->upgraded)
 		guard_expect(s->guard, info ? info->socket_context : NULL);
 	free(q->path);
 	free(q);
@@ -177,8 +177,7 @@ static int start_daemon(struct server *s)
 		handle, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_path, s, MHD_OPTION_UNESCAPE_CALLBACK,
 		keep_escaped, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)SERVER_HEAD_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-		MHD_OPTION_END);
+		(size_t)SERVER_HEAD_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S, MHD_OPTION_END);
 	if (!s->daemon)
 		return -ENOMEM;
 	move_fd(&fd);

@@ -59,6 +59,7 @@ struct request {
 	struct route_match match;
 	int64_t body;              /* bytes that were thrown away */
 	bool begun, answered;
+	bool upgraded;             /* it is no HTTP any more */
 	bool promised;             /* wsi_door.knock() said yes; neither come() nor stay_away() was called */
 };
 

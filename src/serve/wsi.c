@@ -20,6 +20,7 @@ static void upgraded(void *arg, struct MHD_Connection *connection UNUSED, void *
 
 	hub_lock(server_hub(s));
 	q->promised = false;
+	q->upgraded = true;
 	r = door->come(door->arg, server_hub(s), &c, extra, n);
 	hub_unlock(server_hub(s));
 	if (r)

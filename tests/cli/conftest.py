@@ -3,6 +3,10 @@
 Fixtures
   wsi         wsi(code, "--max-iterations", "2", ...): generate with a generator that speaks WSI, which is the code
               after the helpers of WSI below; expect= is the exit code, start=True starts it in the background
+  ws          the same with a generator that speaks over WebSocket: the helpers are those of WS, with the client of
+              python3-websockets
+  stage       with stage("--max-iterations", "2") as play: a generation whose process only waits: the test itself is the generator.
+              play.url is its WS_URL; play.wait() waits for the end, and returns the exit code
   last        last(): the newest generation, as `list --json` has it
   rows        rows(sql): rows of the store, each a list
   lines       lines(): [(level, line)] of all that was logged
@@ -44,18 +48,95 @@ def farewell():
     tell("shutdown_ready")
 """
 
+# The same over WebSocket. The client lives on a thread of its own, so that it answers pings whatever the generator does.
+WS = WSI + """
+import asyncio, threading, websockets
+loop = asyncio.new_event_loop()
+threading.Thread(target=loop.run_forever, daemon=True).start()
+ws = None
+def do(coroutine):
+    return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+def connect():
+    global ws
+    async def open():
+        return await websockets.connect(os.environ["WS_URL"], max_size=None)
+    ws = do(open())
+def drop():  # without a word of goodbye
+    loop.call_soon_threadsafe(ws.transport.abort)
+    do(ws.wait_closed())
+def tell(type, **fields):
+    if not ws:
+        connect()
+    do(ws.send(json.dumps({"type": type, **fields})))
+def hear():
+    try:
+        return json.loads(do(ws.recv()))
+    except websockets.ConnectionClosed:
+        return None
+"""
+
+HELPERS = {"lines": WSI, "websocket": WS}
+
 
 @pytest.fixture
-def wsi(genstore, store, tmp_path):
+def generator(genstore, store, tmp_path):
+    """generator(transport): runs generators in Python whose code begins where the helpers of that transport end."""
+
+    def prepare(transport):
+        def run(code, *args, expect=0, start=False, **options):
+            script = tmp_path / f"generator{len(list(tmp_path.glob('generator*')))}.py"
+            script.write_text(HELPERS[transport] + code)
+            argv = ["generate", "--app-name", "app", "--prompt", "make it so", *args, "--", sys.executable, script]
+            return genstore.start(*argv, **options) if start else genstore(*argv, code=expect, **options)
+
+        return run
+
+    return prepare
+
+
+@pytest.fixture
+def wsi(generator):
     """Runs a generator that speaks WSI; its code begins where WSI ends."""
+    return generator("lines")
 
-    def run(code, *args, expect=0, start=False, **options):
-        script = tmp_path / f"generator{len(list(tmp_path.glob('generator*')))}.py"
-        script.write_text(WSI + code)
-        argv = ["generate", "--app-name", "app", "--prompt", "make it so", *args, "--", sys.executable, script]
-        return genstore.start(*argv, **options) if start else genstore(*argv, code=expect, **options)
 
-    return run
+@pytest.fixture
+def ws(generator):
+    """The same over WebSocket."""
+    return generator("websocket")
+
+
+class Play:
+    """A generation that waits for the test to be its generator."""
+
+    def __init__(self, genstore, process, url):
+        self.genstore, self.process, self.url = genstore, process, url
+        self.address = ("127.0.0.1", int(url.split(":")[2].split("/")[0]))
+        self.path = "/wsi/" + url.rsplit("/", 1)[1]
+
+    def wait(self):
+        self.out, self.err = (text.decode() for text in self.process.communicate(timeout=60))
+        return self.process.returncode
+
+
+@pytest.fixture
+def stage(genstore, store, tmp_path, wait_for):
+    @contextlib.contextmanager
+    def open_stage(*args):
+        told = tmp_path / "url"
+        script = f'printf %s "$WS_URL" >{told}.new; mv {told}.new {told}; exec sleep 1000'
+        process = genstore.start("generate", "--app-name", "app", "--prompt", "make it so", *args, "--", "/bin/sh", "-c", script)
+        try:
+            wait_for(told.exists, "WS_URL")
+            yield Play(genstore, process, told.read_text())
+        finally:
+            told.unlink(missing_ok=True)
+            if process.poll() is None:
+                process.terminate()
+                process.terminate()
+                process.communicate(timeout=60)
+
+    return open_stage
 
 
 @pytest.fixture

@@ -1,9 +1,22 @@
-"""genstore generate with generators that speak WSI as JSON lines."""
+"""genstore generate with generators that speak WSI: the same over both transports, JSON lines and WebSocket."""
 
 import json
 import pathlib
 
 import pytest
+
+pytestmark = pytest.mark.threads
+
+
+@pytest.fixture(params=["lines", "websocket"])
+def wsi(request, generator):
+    """Both: what is said is the same, and so is what comes of it."""
+    return generator(request.param)
+
+
+@pytest.fixture
+def lines_wsi(generator):
+    return generator("lines")
 
 
 def test_ready_is_answered_with_the_order(wsi, genstore, last):
@@ -142,8 +155,8 @@ farewell()
     assert sum(level == "warn" and "calls this iteration 5" in line for level, line in lines()) == 2
 
 
-def test_messages_that_are_unknown_broken_or_incomplete_are_log_and_harmless(wsi, last, lines):
-    wsi("""
+def test_messages_that_are_unknown_broken_or_incomplete_are_log_and_harmless(lines_wsi, last, lines):
+    lines_wsi("""
 begin()
 tell("telepathy", x=1)
 tell("iteration_complete")
@@ -215,8 +228,8 @@ farewell()
     assert (last()["status"], last()["current_iteration"]) == ("completed", 2)
 
 
-def test_a_generator_that_closed_its_stdin_can_still_complete(wsi, last):
-    wsi("""
+def test_a_generator_that_closed_its_stdin_can_still_complete(lines_wsi, last):
+    lines_wsi("""
 os.close(0)
 tell("ready")
 write("a", "1")

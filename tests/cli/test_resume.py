@@ -98,13 +98,11 @@ def test_a_new_generation_is_told_of_no_session(wsi, genstore):
 
 
 def test_what_is_being_generated_is_resumed_from_its_finished_iterations(wsi, generate, genstore, wait_for, workspaces):
-    process = wsi("begin(); write('f', 'one'); iteration(1); settle(); write('f', 'two'); write('../ready', ''); time.sleep(1000)", start=True,
-                  stdin=None)
+    process = wsi("begin(); write('f', 'one'); iteration(1); settle(); write('f', 'two'); write('../ready', ''); time.sleep(1000)", start=True)
     wait_for(lambda: any((w / "ready").exists() for w in workspaces()), "the first iteration")
     resume(genstore, "app", "cp f seen")
     assert genstore("cat", "app:seen").out == "one"
-    process.send_signal(2)
-    process.send_signal(2)
+    process.kill()
     process.communicate(timeout=60)
 
 

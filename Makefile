@@ -43,7 +43,8 @@ say = $(if $(V),,@printf '  %-5s %s\n' $1 $@;)
 GOALS := $(or $(MAKECMDGOALS),all)
 # TSan of gcc 12 does not start where the kernel randomises addresses widely.
 RUN = $(if $(filter thread,$(SAN)),$(shell setarch -R true 2>/dev/null && echo setarch -R))
-PYTEST = $(RUN) env GENSTORE=$(abspath $(BUILD)/genstore) GENSTORE_SAN=$(SAN) GENSTORE_FUSE=$(FUSE) \
+NODE_MODULES = build/node/node_modules
+PYTEST = $(RUN) env GENSTORE=$(abspath $(BUILD)/genstore) GENSTORE_NODE_MODULES=$(abspath $(NODE_MODULES)) GENSTORE_SAN=$(SAN) GENSTORE_FUSE=$(FUSE) \
 	PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -c tests/pytest.ini $(PYTEST_ARGS)
 
 all: $(BUILD)/genstore $(BUILD)/libgenstore.a $(BUILD)/libgenstore.so ## the program and the library (the default)
@@ -83,14 +84,17 @@ $(BUILD)/flags $(BUILD)/files: FORCE $(if $(filter check demo bench,$(GOALS)),de
 deps: ## installs the Debian packages that are missing (check, demo and bench do it too)
 	@tools/install-deps --quiet build $(if $(filter demo bench,$(GOALS)),,test) $(filter bench,$(GOALS))
 
-check: layers check-unit all ## installs, builds, and runs all tests
+check: layers check-unit all $(NODE_MODULES) ## installs, builds, and runs all tests
 	$(PYTEST) $(wildcard tests/cli tests/fs tests/fault)
 check-unit: $(BUILD)/test-unit ## the C tests
 	$(RUN) $<
-check-cli check-fs check-fault: check-%: all ## the tests of one folder, through the program
+check-cli check-fs check-fault: check-%: all $(NODE_MODULES) ## the tests of one folder, through the program
 	$(PYTEST) tests/$*
-check-threads: all ## what runs on several threads, meant for SAN=thread
+check-threads: all $(NODE_MODULES) ## what runs on several threads, meant for SAN=thread
 	$(PYTEST) -m threads tests
+# The clients of Node that tests use, at the versions of the lock file, from whatever registry npm is set to.
+$(NODE_MODULES): tests/node/package.json tests/node/package-lock.json
+	@mkdir -p $(@D) && cp $^ $(@D) && cd $(@D) && npm ci --silent --no-audit --no-fund && touch node_modules
 layers: ## proves with grep that src -> fs -> store is one way
 	@tools/layers
 lint: ## cppcheck and shellcheck

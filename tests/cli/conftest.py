@@ -80,13 +80,17 @@ HELPERS = {"lines": WSI, "websocket": WS}
 
 @pytest.fixture
 def generator(genstore, store, tmp_path):
-    """generator(transport): runs generators in Python whose code begins where the helpers of that transport end."""
+    """
+    generator(transport): runs generators in Python whose code begins where the helpers of that transport end. through= is
+    a shell script that starts it, as "$@".
+    """
 
     def prepare(transport):
-        def run(code, *args, expect=0, start=False, **options):
+        def run(code, *args, expect=0, start=False, through=None, **options):
             script = tmp_path / f"generator{len(list(tmp_path.glob('generator*')))}.py"
             script.write_text(HELPERS[transport] + code)
-            argv = ["generate", "--app-name", "app", "--prompt", "make it so", *args, "--", sys.executable, script]
+            argv = ["generate", "--app-name", "app", "--prompt", "make it so", *args, "--"]
+            argv += ["/bin/sh", "-c", through, "sh", sys.executable, script] if through else [sys.executable, script]
             return genstore.start(*argv, **options) if start else genstore(*argv, code=expect, **options)
 
         return run

@@ -11,18 +11,6 @@ void keep_release(struct keep *k)
 	seal_release(&k->seal);
 }
 
-int keep_prepare(struct genstore *st, struct manifest *m, struct keep *k)
-{
-	int64_t mtime;
-	int r;
-
-	store_now(st, k->created_at);
-	k->manifest = m;
-	if ((r = generation_mtime(st, k->created_at, &mtime)))
-		return r;
-	return seal_compute(st, m, mtime, &k->seal);
-}
-
 /* Whether what the seal was made of is still there. */
 static int is_fresh(struct genstore *st, const struct keep *k)
 {
@@ -32,6 +20,19 @@ static int is_fresh(struct genstore *st, const struct keep *k)
 	if (r || epoch == k->epoch)
 		return r;
 	return store_fail(st, -ESTALE, "bytes were collected while the tree was sealed; try again");
+}
+
+int keep_prepare(struct genstore *st, struct manifest *m, struct keep *k)
+{
+	int64_t mtime;
+	int r;
+
+	store_now(st, k->created_at);
+	k->manifest = m;
+	if ((r = generation_mtime(st, k->created_at, &mtime)) || !(r = seal_compute(st, m, mtime, &k->seal)))
+		return r;
+	/* What is missing because it was collected is not damaged. */
+	return is_fresh(st, k) == -ESTALE ? -ESTALE : r;
 }
 
 int keep_tree(struct genstore *st, struct keep *k, const struct generation_request *req, const char *metadata,

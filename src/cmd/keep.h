@@ -22,7 +22,7 @@ struct keep {
 };
 enum { KEEP_TRIES = 5 };
 
-/* Seals the tree of a manifest that is in the store. Only reads. */
+/* Seals the tree of a manifest that is in the store. Only reads. -ESTALE: a collection took some of it, begin again. */
 int keep_prepare(struct genstore *st, struct manifest *m, struct keep *k);
 /*
  * In the caller's transaction: a completed generation of one iteration. It is all or nothing, so that a program that is killed leaves

@@ -4,7 +4,7 @@
  *
  *	foreign_new(st, NULL, &f);
  *	foreign_write(f, bytes, n) ...            in order; staged into rows that nobody refers to
- *	foreign_end(f, &a);                       all bytes are in the store; a.error says whether it can be browsed, a.reason why not
+ *	foreign_end(f, &a);                       all bytes are there; a.error says whether it can be browsed, a.reason why not
  *	foreign_receive(f, &how, &generation);    one small transaction makes it visible
  *	foreign_free(f);                          what was staged and not received is taken away again
  *
@@ -62,7 +62,7 @@ struct foreign_archive {
 };
 
 /*
- * All bytes are there: writes the last ones. -ESTALE: a collection in another process took some meanwhile; begin again. An archive that cannot be browsed is
+ * All bytes are there: says what they are. An archive that cannot be browsed is
  * no error here: it is for the caller to refuse it or to keep it as opaque bytes.
  */
 int foreign_end(struct foreign *f, struct foreign_archive *ret_a);
@@ -80,7 +80,7 @@ struct foreign_receive {
 /*
  * Makes it the archive of a generation, in one transaction: of a new one, completed, with its tree as iteration 1; or of one that is
  * not final yet, which keeps its state and its iterations. An archive that equals one of our seals, or a content that is there, is that one:
- * nothing is stored. -EEXIST: the generation has an archive, or is final; -EINVAL: no request id, app name or JSON;
+ * nothing is stored. -ESTALE: a collection in another process took staged bytes meanwhile; begin again. -EEXIST: the generation has an archive, or is final; -EINVAL: no request id, app name or JSON;
  * the archive's own error, with its reason, when it cannot be browsed and is not to be opaque.
  */
 int foreign_receive(struct foreign *f, const struct foreign_receive *how, struct generation *ret_g);
@@ -98,5 +98,9 @@ bool foreign_is_tree(const struct manifest *m);
  * else a manifest that is stored; in bounded transactions: not inside of one.
  */
 int foreign_import_tree(struct genstore *st, struct manifest *m, struct manifest **ret_m);
+
+/* manifest_diff() for any two trees: the files of foreign ones are compared by their SHA-256. Errors of reading end it, too. */
+int foreign_diff(struct genstore *st, const struct manifest *a, const struct manifest *b,
+		 int (*f)(void *arg, enum manifest_change change, const struct entry *a, const struct entry *b), void *arg);
 
 #endif

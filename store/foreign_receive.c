@@ -131,6 +131,16 @@ static int tree_of_index(struct genstore *st, int64_t content, struct manifest *
 	return manifest_load(st, col_i64(&q, 0), ret_m);
 }
 
+static int has_index(struct genstore *st, int64_t content)
+{
+	STMT q = db_stmt(&st->db, "SELECT 1 FROM foreign_index WHERE content_id = ?");
+	int r;
+
+	bind_i64(&q, content);
+	r = stmt_step(&q);
+	return r < 0 ? r : r ? 0 : -ENOENT;
+}
+
 /* The spans have marks where their windows belong: these are in order. */
 static int number_windows(struct foreign *f, struct scan *s)
 {
@@ -156,6 +166,8 @@ static int put_index(struct foreign *f, int64_t content, struct manifest **ret_m
 	size_t n = 0;
 	int r;
 
+	if (!sink_is_flushed(f->sink))
+		return store_fail(f->st, -ESTALE, "the index of the archive was removed just now; try again");
 	if ((r = number_windows(f, s)))
 		return r;
 	for (size_t i = 0; i < f->tree->count; i++)
@@ -176,6 +188,8 @@ static int put_content(struct foreign *f, int64_t *ret_id)
 	};
 
 	memcpy(c.sha256, f->result.sha256, SHA256_SIZE);
+	if (!sink_is_flushed(f->sink))
+		return store_fail(f->st, -ESTALE, "the archive was in the store, and was removed just now; try again");
 	return content_insert(f->st, &c, ret_id);
 }
 
@@ -279,6 +293,20 @@ static int find_metadata(struct genstore *st, const struct foreign_receive *how,
 	return put_bytes(st, how->metadata, how->metadata_size, &v->metadata);
 }
 
+/* 1: the store has no such archive, and its bytes have to be written. Looked at once more in the transaction. */
+static int is_new(struct foreign *f)
+{
+	TXN t = txn_begin_read(&f->st->db);
+	int64_t id;
+	int r = t.error ? t.error : seal_by_sha256(f->st, &f->result, &id);
+
+	if (r == -ENOENT)
+		r = content_find_whole(f->st, f->result.sha256, &id);
+	if (!r)
+		r = has_index(f->st, id);
+	return r == -ENOENT ? 1 : r;
+}
+
 static int check_arguments(struct foreign *f, const struct foreign_receive *how)
 {
 	if (!f->ended)
@@ -317,7 +345,7 @@ int foreign_receive(struct foreign *f, const struct foreign_receive *how, struct
 	AUTO(put_release) struct put p = { 0 };
 	int r = check_arguments(f, how);
 
-	if (r)
+	if (r || (r = is_new(f)) < 0 || (r && (r = sink_flush(f->sink))))
 		return r;
 	TXN t = txn_begin(&f->st->db);
 

@@ -48,6 +48,20 @@ static int wait_filled(struct sink *k, const int64_t *at)
 	return k->abandoned ? -ECANCELED : *at < k->filled;
 }
 
+/* One SHA-256 serves the whole and its parts: that of each is what the whole has come to. */
+static void describe(struct sink *k, struct piece *p, const uint8_t *bytes, size_t n)
+{
+	struct sha256 so_far;
+
+	sha256_update(&k->sha256, bytes, n);
+	so_far = k->sha256;
+	sha256_final(&so_far, p->sha256);
+	p->codec = PIECE_PART;
+	p->size = (int64_t)n;
+	p->crc32 = crc32_update(0, bytes, n);
+	p->adler32 = adler32_update(1, bytes, n);
+}
+
 static void *hash_all(void *arg)
 {
 	struct sink *k = arg;
@@ -59,8 +73,7 @@ static void *hash_all(void *arg)
 		struct piece *p = &k->described[i % RING];
 
 		pthread_mutex_unlock(&k->lock);
-		piece_describe(p, slot(k, i), n);
-		sha256_update(&k->sha256, slot(k, i), n);
+		describe(k, p, slot(k, i), n);
 		k->crc32 = crc32_join(k->crc32, p->crc32, p->size);
 		k->adler32 = adler32_join(k->adler32, p->adler32, p->size);
 		pthread_mutex_lock(&k->lock);
@@ -250,8 +263,6 @@ static int write_in_transaction(struct sink *k, int64_t end)
 	for (int64_t i = k->written; i < end; i++) {
 		struct piece *p = &k->described[i % RING];
 
-		p->codec = PIECE_RAW;
-		p->encoder = p->level = 0;
 		if ((r = piece_append(k->st, &leaf, p, slot(k, i), k->sizes[i % RING])) || (r = idlist_add(&k->pieces, p->id)))
 			return r;
 	}
@@ -327,18 +338,29 @@ int sink_fill(struct sink *k, size_t n)
 	return 0;
 }
 
+int sink_flush(struct sink *k)
+{
+	int r = 0;
+
+	while (!r && k->written < k->filled)
+		r = write_slots(k, min_i64(k->written + FOREIGN_BATCH, k->filled));
+	/* Windows of the last MiBs, once the scan is over. */
+	return !r && !k->has_scanner && k->found_count ? write_slots(k, k->filled) : r;
+}
+
+bool sink_is_flushed(const struct sink *k)
+{
+	return k->written == k->filled && !k->found_count;
+}
+
 int sink_end(struct sink *k, struct sink_result *ret_result)
 {
 	int r;
 
 	hand_over(k, true);
-	while (k->written < k->filled)
-		if ((r = write_slots(k, min_i64(k->written + FOREIGN_BATCH, k->filled))))
-			return r;
-	join(k);
-	/* Windows of the last MiBs. */
-	if (k->found_count && (r = write_slots(k, k->filled)))
+	if (k->written && (r = sink_flush(k)))
 		return r;
+	join(k);
 	if (k->scan_error == -ENOMEM)
 		return -ENOMEM;
 	*ret_result = (struct sink_result){ .size = k->size, .crc32 = k->crc32, .adler32 = k->adler32, .error = k->scan_error };

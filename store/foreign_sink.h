@@ -22,8 +22,14 @@ int sink_new(struct genstore *st, const struct foreign_limits *limits, struct si
 void sink_free(struct sink *k);
 int sink_room(struct sink *k, void **ret_bytes, size_t *ret_n);
 int sink_fill(struct sink *k, size_t n);
-/* Writes the rest, and waits until all is hashed and unpacked. */
+/*
+ * All bytes are there: waits until they are hashed and unpacked. What fits in memory is not written yet: an archive that turns out to be refused, or to
+ * be in the store, has then never touched the file.
+ */
 int sink_end(struct sink *k, struct sink_result *ret_result);
+/* Writes what is left, in bounded transactions. */
+int sink_flush(struct sink *k);
+bool sink_is_flushed(const struct sink *k);
 
 /* Ids of what was written, in order: the archive, and the windows of spans. */
 const struct idlist *sink_pieces(const struct sink *k);

@@ -3,6 +3,7 @@
 #include "src/cmd/out.h"
 #include "src/cmd/rev.h"
 #include "store/app.h"
+#include "store/foreign.h"
 
 static struct {
 	const char *app_name;
@@ -12,6 +13,19 @@ static const struct opt options[] = {
 	{ "app-name", 'a', OPT_TEXT, &o.app_name, "NAME", "what the new app is called" },
 	{ 0 },
 };
+
+/* The files of an archive that was handed in become contents of their own. */
+static int own_tree(struct cli *cli, struct manifest **m)
+{
+	struct manifest *own;
+	int r = foreign_import_tree(cli->st, *m, &own);
+
+	if (r)
+		return cli_fail(cli, r);
+	manifest_unref(*m);
+	*m = own;
+	return 0;
+}
 
 /* In one transaction, so that the name is still free when it is taken. */
 static int fork_tree(struct cli *cli, const struct revision *rev, const struct manifest *m, struct generation *ret_g)
@@ -42,7 +56,8 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 	int r;
 
 	if ((r = keep_check(cli, o.app_name, NULL)) || (r = cli_open_writer(cli)) ||
-	    (r = cli_tree(cli, argv[0], &rev, &m)) || (r = fork_tree(cli, &rev, m, &g)))
+	    (r = cli_tree(cli, argv[0], &rev, &m)) || (r = own_tree(cli, &m)) ||
+	    (r = fork_tree(cli, &rev, m, &g)))
 		return r;
 	keep_tell(cli, &g);
 	cli_note(cli, "'%s/1' has the tree of '%s': %lld files", g.app_name, argv[0], (long long)m->files);

@@ -217,8 +217,12 @@ static void file_release(struct object *o)
 static int find(struct genstore *st, int64_t id, struct foreign_index **ret_i, const struct foreign_file **ret_f)
 {
 	size_t number = foreign_number_of(id);
-	int r = foreign_index_get(st, foreign_archive_of(id), ret_i);
+	int64_t archive = foreign_archive_of(id);
+	int r = foreign_index_get(st, archive, ret_i);
 
+	/* A tree names it, so it has to be there. */
+	if (r == -ENOENT)
+		return store_fail(st, -EBADMSG, "the index of archive '%lld' is missing; run 'genstore check'", (long long)archive);
 	if (r)
 		return r;
 	if (number >= (*ret_i)->file_count)

@@ -127,6 +127,8 @@ static int begin_member(struct gunzip *g)
 		return r;
 	if (!g->first && c <= 0)
 		return c ? 0 : skip_zeros(g);
+	if (c < 0)
+		return bad(g, "it is empty");
 	if (c != 0x1f)
 		return bad(g, g->first ? "it is not gzip" : "something follows behind the end of the gzip data");
 	if ((r = need(g, rest, sizeof(rest))))

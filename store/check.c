@@ -171,7 +171,7 @@ int check_store(struct genstore *st, unsigned flags, const struct check_options 
 	/* Contents before pieces: a piece that was read for a content is not read again. */
 	static int (*const parts[])(struct check *c) = {
 		check_header, check_integrity, check_references, check_schema, count_rows, check_contents, check_pieces,
-		check_manifests, check_seals, check_generations, check_iterations, check_events, count_unused,
+		check_manifests, check_seals, check_foreign, check_generations, check_iterations, check_events, count_unused,
 	};
 	AUTO(check_free) struct check *c = calloc(1, sizeof(*c));
 	int r;

@@ -30,6 +30,7 @@ int check_contents(struct check *c);
 int check_pieces(struct check *c);
 int check_manifests(struct check *c);
 int check_seals(struct check *c);
+int check_foreign(struct check *c);
 
 int check_generations(struct check *c);
 int check_iterations(struct check *c);

@@ -84,8 +84,23 @@ static int compare(struct check *c, const struct generation *g, const json_t *j)
 	return 0;
 }
 
+/* Whether the archive and metadata.json were handed in. */
+static int read_received(struct check *c, const char *request_id, bool *ret_archive, bool *ret_metadata)
+{
+	STMT q = db_stmt(&c->st->db, "SELECT archive, metadata_id IS NOT NULL FROM received WHERE request_id = ?");
+	int r;
+
+	*ret_archive = *ret_metadata = false;
+	bind_text(&q, request_id);
+	if ((r = stmt_step(&q)) > 0) {
+		*ret_archive = col_i64(&q, 0);
+		*ret_metadata = col_i64(&q, 1);
+	}
+	return r < 0 ? r : 0;
+}
+
 /* Our own metadata.json was written from the row; one that was handed in is whatever it is. */
-static int check_metadata(struct check *c, const struct generation *g)
+static int check_metadata(struct check *c, const struct generation *g, bool given)
 {
 	AUTO(object_unrefp) struct object *o = NULL;
 	AUTO(free_ptr) char *text = NULL;
@@ -95,7 +110,7 @@ static int check_metadata(struct check *c, const struct generation *g)
 
 	if (r)
 		return check_verdict(c, "generation", g->request_id, r);
-	if (!g->seal_id)
+	if (!g->seal_id || given)
 		return 0;
 	if (object_size(o) > METADATA_MAX || !(text = malloc((size_t)object_size(o) + 1)))
 		return object_size(o) > METADATA_MAX ? check_found(c, "generation", g->request_id, "metadata.json is too large") : -ENOMEM;
@@ -105,7 +120,7 @@ static int check_metadata(struct check *c, const struct generation *g)
 	return j ? compare(c, g, j) : check_found(c, "generation", g->request_id, "metadata.json is not JSON");
 }
 
-static int check_columns(struct check *c, const struct generation *g)
+static int check_columns(struct check *c, const struct generation *g, bool received)
 {
 	if (is_legacy(g->request_id))
 		return 0;
@@ -115,7 +130,8 @@ static int check_columns(struct check *c, const struct generation *g)
 	if (is_final(g->status) != (g->completed_at != NULL))
 		check_found(c, "generation", g->request_id, "it is %s and %s completed_at", g->status,
 			    g->completed_at ? "has a" : "has no");
-	if (g->metadata_id && !is_final(g->status))
+	/* An archive that was handed in can be there while its generation still runs. */
+	if (g->metadata_id && !is_final(g->status) && !received)
 		check_found(c, "generation", g->request_id, "it is sealed and %s", g->status);
 	return 0;
 }
@@ -123,17 +139,18 @@ static int check_columns(struct check *c, const struct generation *g)
 static int check_generation(struct check *c, int64_t id)
 {
 	AUTO(generation_release) struct generation g = { 0 };
+	bool archive = false, metadata = false;
 	TXN t = txn_begin_read(&c->st->db);
 	int r = t.error ? t.error : generation_get(c->st, id, &g);
 
 	if (r == -ENOENT)
 		return 0;
 	c->result.generations++;
-	if (r)
+	if (r || (r = read_received(c, g.request_id, &archive, &metadata)))
 		return check_verdict_id(c, "generation", id, r);
-	if ((r = check_columns(c, &g)))
+	if ((r = check_columns(c, &g, archive)))
 		return r;
-	return g.metadata_id ? check_metadata(c, &g) : 0;
+	return g.metadata_id ? check_metadata(c, &g, metadata) : 0;
 }
 
 static int check_archives(struct check *c)

@@ -1,4 +1,5 @@
 #include "store/content.h"
+#include "store/foreign_index.h"
 #include "store/idlist.h"
 
 void content_release(struct content *c)
@@ -9,17 +10,38 @@ void content_release(struct content *c)
 	*c = (struct content){ .pieces = NULL };
 }
 
-int content_find(struct genstore *st, const uint8_t sha256[SHA256_SIZE], int64_t *ret_id)
+static int find(struct stmt *q, const uint8_t sha256[SHA256_SIZE], int64_t *ret_id)
 {
-	STMT q = db_stmt(&st->db, "SELECT id FROM content WHERE substr(sha256, 1, 8) = ? AND sha256 = ? ORDER BY id LIMIT 1");
 	int r;
 
-	bind_blob(&q, sha256, 8);
-	bind_blob(&q, sha256, SHA256_SIZE);
-	if ((r = stmt_step(&q)) <= 0)
+	bind_blob(q, sha256, 8);
+	bind_blob(q, sha256, SHA256_SIZE);
+	if ((r = stmt_step(q)) <= 0)
 		return r < 0 ? r : -ENOENT;
-	*ret_id = col_i64(&q, 0);
+	*ret_id = col_i64(q, 0);
 	return 0;
+}
+
+int content_find(struct genstore *st, const uint8_t sha256[SHA256_SIZE], int64_t *ret_id)
+{
+	STMT q = db_stmt(&st->db, "SELECT id FROM content WHERE substr(sha256, 1, 8) = ? AND sha256 = ?"
+				  " AND git_blob <> zeroblob(20) ORDER BY id LIMIT 1");
+
+	return find(&q, sha256, ret_id);
+}
+
+int content_find_whole(struct genstore *st, const uint8_t sha256[SHA256_SIZE], int64_t *ret_id)
+{
+	STMT q = db_stmt(&st->db, "SELECT id FROM content WHERE substr(sha256, 1, 8) = ? AND sha256 = ? ORDER BY id LIMIT 1");
+
+	return find(&q, sha256, ret_id);
+}
+
+bool content_has_git_name(const struct content *c)
+{
+	static const uint8_t none[SHA1_SIZE];
+
+	return memcmp(c->git_blob, none, sizeof(none)) != 0;
 }
 
 static int decode_pieces(const void *data, size_t n, struct content *c)
@@ -47,8 +69,23 @@ static int from_row(const struct stmt *q, struct content *c)
 	return c->size ? decode_pieces(col_blob(q, 5), col_size(q, 5), c) : 0;
 }
 
+static int get_foreign(struct genstore *st, int64_t id, struct content *ret_content)
+{
+	struct foreign_file f;
+	int r = foreign_file_get(st, id, &f);
+
+	if (r)
+		return r;
+	*ret_content = (struct content){ .id = id, .size = f.size };
+	memcpy(ret_content->sha256, f.sha256, SHA256_SIZE);
+	return 0;
+}
+
 int content_get(struct genstore *st, int64_t id, struct content *ret_content)
 {
+	if (foreign_is_content(id))
+		return get_foreign(st, id, ret_content);
+
 	AUTO(content_release) struct content c = { .id = id };
 	STMT q = db_stmt(&st->db, "SELECT size, crc32, adler32, sha256, git_blob, pieces FROM content WHERE id = ?");
 	int r;

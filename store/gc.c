@@ -32,6 +32,9 @@ struct table {
 
 /* Those that refer come before those that are referred to. */
 static const struct table tables[] = {
+	{ "SELECT coalesce(max(content_id), 0) FROM foreign_index",
+	  "SELECT content_id, 0 FROM foreign_index WHERE content_id > ? AND content_id <= ? ORDER BY content_id LIMIT 1",
+	  "DELETE FROM foreign_index WHERE content_id = ?", offsetof(struct mark, contents), offsetof(struct gc_result, indexes) },
 	{ "SELECT coalesce(max(id), 0) FROM seal", "SELECT id, 0 FROM seal WHERE id > ? AND id <= ? ORDER BY id LIMIT 1",
 	  "DELETE FROM seal WHERE id = ?", offsetof(struct mark, seals), offsetof(struct gc_result, seals) },
 	{ "SELECT coalesce(max(id), 0) FROM manifest", "SELECT id, 0 FROM manifest WHERE id > ? AND id <= ? ORDER BY id LIMIT 1",
@@ -232,9 +235,9 @@ int gc_run(struct genstore *st, const struct gc_options *o, struct gc_result *re
 			return r;
 		s.total += last[i];
 	}
-	s.mark.last_seal = last[0];
-	s.mark.last_manifest = last[1];
-	s.mark.last_content = last[2];
+	s.mark.last_seal = last[1];
+	s.mark.last_manifest = last[2];
+	s.mark.last_content = last[3];
 	if ((r = mark_more(st, &s.mark)))
 		return r;
 	tell(&s, 0);

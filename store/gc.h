@@ -8,7 +8,7 @@
 #include "store/store.h"
 
 struct gc_result {
-	int64_t seals, manifests, contents, pieces; /* rows that are (or with dry_run would be) removed */
+	int64_t seals, manifests, contents, pieces, indexes; /* rows that are (or with dry_run would be) removed */
 	int64_t bytes;                              /* stored bytes of those pieces */
 };
 

@@ -1,5 +1,6 @@
 #include "store/mark.h"
 #include "store/archive.h"
+#include "store/foreign_index.h"
 #include "store/idlist.h"
 
 void mark_release(struct mark *m)
@@ -25,23 +26,6 @@ static int mark_pieces(struct genstore *st, struct mark *m, const void *list, si
 	return r < 0 ? too_large(st, r) : 0;
 }
 
-static int mark_content(struct genstore *st, struct mark *m, int64_t id)
-{
-	STMT q = db_stmt(&st->db, "SELECT pieces FROM content WHERE id = ?");
-	int r = bitmap_add(&m->contents, id);
-
-	if (r <= 0)
-		return too_large(st, r);
-	bind_i64(&q, id);
-	if ((r = stmt_step(&q)) < 0)
-		return r;
-	if (!r)
-		return store_fail(st, -EBADMSG, "content '%lld' is missing; run 'genstore check'", (long long)id);
-	if ((r = mark_pieces(st, m, col_blob(&q, 0), col_size(&q, 0))) == -EBADMSG)
-		return store_fail(st, r, "content '%lld' is damaged; run 'genstore check'", (long long)id);
-	return r;
-}
-
 static int manifest_row(struct genstore *st, int64_t id, int64_t *ret_base, int64_t *ret_piece)
 {
 	STMT q = db_stmt(&st->db, "SELECT coalesce(base, 0), piece FROM manifest WHERE id = ?");
@@ -53,6 +37,65 @@ static int manifest_row(struct genstore *st, int64_t id, int64_t *ret_base, int6
 	*ret_base = col_i64(&q, 0);
 	*ret_piece = col_i64(&q, 1);
 	return 0;
+}
+
+/* All files of a foreign tree are in one archive, which is what its tree leads back to. */
+static int mark_tree(struct genstore *st, struct mark *m, int64_t id)
+{
+	int64_t base = 0, piece = 0;
+	int r = bitmap_add(&m->manifests, id);
+
+	if (r <= 0)
+		return too_large(st, r);
+	if ((r = manifest_row(st, id, &base, &piece)))
+		return r;
+	return (r = bitmap_add(&m->pieces, piece)) < 0 ? too_large(st, r) : 0;
+}
+
+static int mark_own_pieces(struct genstore *st, struct mark *m, int64_t id)
+{
+	STMT q = db_stmt(&st->db, "SELECT pieces FROM content WHERE id = ?");
+	int r;
+
+	bind_i64(&q, id);
+	if ((r = stmt_step(&q)) < 0)
+		return r;
+	if (!r)
+		return store_fail(st, -EBADMSG, "content '%lld' is missing; run 'genstore check'", (long long)id);
+	if ((r = mark_pieces(st, m, col_blob(&q, 0), col_size(&q, 0))) == -EBADMSG)
+		return store_fail(st, r, "content '%lld' is damaged; run 'genstore check'", (long long)id);
+	return r;
+}
+
+/* An archive that was handed in keeps its index, and that its tree. *ret_tree is 0 where there is none. */
+static int mark_index(struct genstore *st, struct mark *m, int64_t archive, int64_t *ret_tree)
+{
+	STMT q = db_stmt(&st->db, "SELECT pieces, windows, manifest_id FROM foreign_index WHERE content_id = ?");
+	int r;
+
+	*ret_tree = 0;
+	bind_i64(&q, archive);
+	if ((r = stmt_step(&q)) <= 0)
+		return r;
+	if ((r = mark_pieces(st, m, col_blob(&q, 0), col_size(&q, 0))) == -EBADMSG ||
+	    (!r && (r = mark_pieces(st, m, col_blob(&q, 1), col_size(&q, 1))) == -EBADMSG))
+		return store_fail(st, r, "the index of archive '%lld' is damaged; run 'genstore check'", (long long)archive);
+	*ret_tree = col_i64(&q, 2);
+	return r;
+}
+
+static int mark_content(struct genstore *st, struct mark *m, int64_t id)
+{
+	int64_t tree;
+	int r;
+
+	if (foreign_is_content(id))
+		id = foreign_archive_of(id);
+	if ((r = bitmap_add(&m->contents, id)) <= 0)
+		return too_large(st, r);
+	if ((r = mark_own_pieces(st, m, id)) || (r = mark_index(st, m, id, &tree)))
+		return r;
+	return tree ? mark_tree(st, m, tree) : 0;
 }
 
 static int mark_entries(struct genstore *st, struct mark *m, int64_t id)
@@ -111,6 +154,37 @@ static int next_snapshot(struct genstore *st, int64_t *id, int64_t *ret_manifest
 	return r;
 }
 
+/* metadata.json that came before its archive. */
+static int next_received(struct genstore *st, char **id, int64_t *ret_metadata)
+{
+	STMT q = db_stmt(&st->db, "SELECT request_id, metadata_id FROM received WHERE request_id > ? AND metadata_id IS NOT NULL"
+				  " ORDER BY request_id LIMIT 1");
+	AUTO(free_ptr) char *before = *id;
+	int r;
+
+	bind_text(&q, before ? before : "");
+	*id = NULL;
+	if ((r = stmt_step(&q)) <= 0)
+		return r;
+	*ret_metadata = col_i64(&q, 1);
+	r = col_dup(&q, 0, id);
+	if (!r && before && strcmp(*id, before) <= 0)
+		return store_fail(st, -EUCLEAN, "the table 'received' is damaged: it is out of order; run 'genstore check'");
+	return r ? r : 1;
+}
+
+static int mark_received(struct genstore *st, struct mark *m)
+{
+	AUTO(free_ptr) char *id = NULL;
+	int64_t metadata = 0;
+	int r;
+
+	while ((r = next_received(st, &id, &metadata)) > 0)
+		if ((r = mark_content(st, m, metadata)))
+			return r;
+	return r;
+}
+
 static int next_archive(struct genstore *st, int64_t *id, int64_t ret_ids[3])
 {
 	STMT q = db_stmt(&st->db, "SELECT generation_request_id, coalesce(seal_id, 0), coalesce(content_id, 0), metadata_id"
@@ -166,5 +240,5 @@ int mark_more(struct genstore *st, struct mark *m)
 	/* Archives come in any order of their generations: all are looked at, and most are marked already. */
 	while (!r && (r = next_archive(st, &generation, ids)) > 0)
 		r = mark_archive(st, m, ids);
-	return r;
+	return r ? r : mark_received(st, m);
 }

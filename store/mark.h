@@ -1,9 +1,9 @@
 /*
  * What is in use: everything that can be reached from iterations and archives.
  *
- *	iteration_snapshots, archive -> manifest, seal, content -> piece
+ *	iteration_snapshots, archive, received -> manifest, seal, content -> foreign_index -> piece
  *
- * Rows of these five tables never change and their ids only grow, so that marking can go on where it stopped: a second call of
+ * Rows of these tables never change and their ids only grow, so that marking can go on where it stopped: a second call of
  * mark_more() sees what other processes added meanwhile.
  */
 #ifndef GENSTORE_MARK_H

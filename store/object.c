@@ -1,4 +1,5 @@
 #include "store/object.h"
+#include "store/foreign_index.h"
 
 #include <limits.h>
 
@@ -175,6 +176,8 @@ int object_of_content(struct genstore *st, int64_t content_id, struct object **r
 	size_t cost;
 	int r;
 
+	if (foreign_is_content(content_id))
+		return foreign_file_open(st, content_id, ret_o);
 	if ((r = content_get(st, content_id, &c)))
 		return r;
 	cost = sizeof(*o) + c.piece_count * sizeof(o->parts[0]);

@@ -16,6 +16,11 @@ static int bad(struct genstore *st, int64_t id, const char *why)
 	return store_fail(st, -EBADMSG, "piece '%lld' is damaged: %s; run 'genstore check'", (long long)id, why);
 }
 
+static bool is_plain(const struct piece *p)
+{
+	return p->codec == PIECE_RAW || p->codec == PIECE_PART;
+}
+
 /* Whatever the columns hold: a reader can allocate and multiply with these without a second thought. */
 static bool has_rows(const struct piece *p)
 {
@@ -25,9 +30,9 @@ static bool has_rows(const struct piece *p)
 
 static bool is_plausible(const struct piece *p)
 {
-	int64_t max = p->codec == PIECE_RAW || p->codec == PIECE_DEFLATE ? PIECE_MAX : PIECE_ZSTD_MAX;
+	int64_t max = is_plain(p) || p->codec == PIECE_DEFLATE ? PIECE_MAX : PIECE_ZSTD_MAX;
 
-	return has_rows(p) && p->size > 0 && p->size <= max && p->codec >= PIECE_RAW && p->codec <= PIECE_ZSTD_DELTA;
+	return has_rows(p) && p->size > 0 && p->size <= max && p->codec >= PIECE_RAW && p->codec <= PIECE_PART;
 }
 
 static int from_row(struct genstore *st, const struct stmt *q, struct piece *ret_piece)
@@ -320,6 +325,7 @@ static int decode(struct genstore *st, const struct piece *p, const struct buf *
 
 	switch (p->codec) {
 	case PIECE_RAW:
+	case PIECE_PART:
 		return 0; /* they were read where they belong */
 	case PIECE_DEFLATE:
 		return store_fragmenter(st) ? fragment_decode(st->fragmenter, stored, n, out, size) : -ENOMEM;
@@ -339,9 +345,9 @@ int piece_read(struct genstore *st, const struct piece *p, const struct buf *bas
 
 	if (p->codec == PIECE_ZSTD_DELTA && !base)
 		return store_fail(st, -EINVAL, "piece '%lld' is a delta and needs its base", (long long)p->id);
-	if (p->codec == PIECE_RAW ? p->stored != p->size : !is_plausible(p))
+	if (is_plain(p) ? p->stored != p->size : !is_plausible(p))
 		return bad(st, p->id, "its description cannot be true");
-	if (p->codec != PIECE_RAW && !(stored = buf_reserve(&memory, (size_t)p->stored)))
+	if (!is_plain(p) && !(stored = buf_reserve(&memory, (size_t)p->stored)))
 		return buf_error(&memory);
 	if ((r = piece_read_stored(st, p, 0, (size_t)p->stored, stored)))
 		return r;

@@ -11,7 +11,7 @@
 #include "store/base/hash.h"
 #include "store/store.h"
 
-enum piece_codec { PIECE_RAW = 0, PIECE_DEFLATE = 1, PIECE_ZSTD = 2, PIECE_ZSTD_DELTA = 3 };
+enum piece_codec { PIECE_RAW = 0, PIECE_DEFLATE = 1, PIECE_ZSTD = 2, PIECE_ZSTD_DELTA = 3, PIECE_PART = 4 };
 
 enum {
 	PIECE_MAX = 1 << 20,      /* content bytes of a raw or deflate piece; manifests can be larger */
@@ -23,7 +23,7 @@ enum {
 
 struct piece {
 	int64_t id;
-	uint8_t sha256[SHA256_SIZE];
+	uint8_t sha256[SHA256_SIZE]; /* of a PIECE_PART: of the archive it is part of, up to its end */
 	int64_t size, stored;
 	uint32_t crc32, adler32;
 	int codec, encoder, level;
@@ -63,7 +63,7 @@ int piece_leaf_save(struct genstore *st, const struct leaf *leaf);
 int piece_read_stored(struct genstore *st, const struct piece *p, int64_t offset, size_t n, void *out);
 
 /*
- * The content, p->size bytes, of a raw, deflate or zstd piece; decoded and checked against xxh3, crc32 and adler32. -EBADMSG.
+ * The content, p->size bytes, of a raw (or PIECE_PART), deflate or zstd piece; decoded and checked against xxh3, crc32 and adler32. -EBADMSG.
  * base is the content of the key manifest for PIECE_ZSTD_DELTA, else NULL. The delta is a frame made with
  * base as ZSTD_CCtx_refPrefix().
  */

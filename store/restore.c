@@ -1,4 +1,5 @@
 #include "store/snapshot.h"
+#include "store/foreign_index.h"
 #include "store/manifest_inside.h"
 #include "store/walk.h"
 
@@ -105,6 +106,24 @@ static int copy_pieces(struct restore *x, const struct entry *e, const struct co
 	return left ? damaged(x, e, "its pieces do not fit together; run 'genstore check'") : 0;
 }
 
+/* A file inside of a foreign archive. */
+static int copy_object(struct restore *x, const struct entry *e, int fd)
+{
+	AUTO(object_unrefp) struct object *o = NULL;
+	int64_t at = 0;
+	ssize_t n;
+	int r = object_of_content(x->st, e->content, &o);
+
+	if (r)
+		return r;
+	while ((n = object_read(x->st, o, at, PIECE_MAX, x->piece)) > 0) {
+		if ((r = write_all(x, e, fd, (size_t)n)))
+			return r;
+		at += n;
+	}
+	return (int)n;
+}
+
 static int make_file(struct restore *x, const struct entry *e, int parent, const char *name)
 {
 	AUTO(content_release) struct content c = { 0 };
@@ -118,7 +137,8 @@ static int make_file(struct restore *x, const struct entry *e, int parent, const
 	fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, e->executable ? 0755 : 0644);
 	if (fd < 0)
 		return fail(x, e, errno);
-	if ((r = copy_pieces(x, e, &c, fd)))
+	r = foreign_is_content(e->content) ? copy_object(x, e, fd) : copy_pieces(x, e, &c, fd);
+	if (r)
 		return r;
 	if (futimens(fd, x->times))
 		return fail(x, e, errno);

@@ -35,6 +35,9 @@ void stage_freep(struct stage **s);
  */
 int stage_file(struct stage *s, int fd, int64_t limit, int64_t *ret_size, int64_t *ret_slot);
 int stage_bytes(struct stage *s, const void *data, size_t n, int64_t *ret_slot);
+/* `size` bytes that f gives, like read() with a negative errno and words. -ESTALE when there are fewer. */
+typedef ssize_t stage_read(void *arg, void *out, size_t n);
+int stage_stream(struct stage *s, int64_t size, stage_read *f, void *arg, int64_t *ret_slot);
 /* Writes everything; its own transaction, or part of the caller's. */
 int stage_flush(struct stage *s);
 /* The content's id, once flushed; before that -EINVAL. */

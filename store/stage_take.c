@@ -177,16 +177,32 @@ int stage_bytes(struct stage *s, const void *data, size_t n, int64_t *ret_slot)
 	return large_end(s, &l, ret_slot);
 }
 
+/* Where bytes come from: a descriptor, or what the caller reads with. */
+struct input {
+	int fd;
+	stage_read *read;
+	void *arg;
+};
+
+static ssize_t read_fd(struct stage *s, int fd, void *out, size_t n)
+{
+	ssize_t got;
+
+	do
+		got = read(fd, out, n);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? store_fail(s->st, -errno, "cannot read a file: %s", strerror(errno)) : got;
+}
+
 /* Reads until the window holds n bytes, or fewer at the end of the file. */
-static int fill_window(struct stage *s, int fd, size_t n)
+static int fill_window(struct stage *s, const struct input *in, size_t n)
 {
 	while (s->filled < n) {
-		ssize_t got = read(fd, s->window + s->filled, n - s->filled);
+		uint8_t *to = s->window + s->filled;
+		ssize_t got = in->read ? in->read(in->arg, to, n - s->filled) : read_fd(s, in->fd, to, n - s->filled);
 
-		if (got < 0 && errno == EINTR)
-			continue;
 		if (got < 0)
-			return store_fail(s->st, -errno, "cannot read a file: %s", strerror(errno));
+			return (int)got;
 		if (!got)
 			break;
 		s->filled += (size_t)got;
@@ -195,7 +211,7 @@ static int fill_window(struct stage *s, int fd, size_t n)
 }
 
 /* Cuts what the window holds and the file has to come, up to `max` bytes in all. */
-static int take_stream(struct stage *s, int fd, int64_t max, struct large *l)
+static int take_stream(struct stage *s, const struct input *in, int64_t max, struct large *l)
 {
 	bool more = true;
 	int r;
@@ -207,7 +223,7 @@ static int take_stream(struct stage *s, int fd, int64_t max, struct large *l)
 			s->filled -= at;
 			memmove(s->window, s->window + at, s->filled);
 			at = 0;
-			if ((r = fill_window(s, fd, want)))
+			if ((r = fill_window(s, in, want)))
 				return r;
 			more = s->filled == STAGE_WINDOW;
 			continue;
@@ -221,10 +237,10 @@ static int take_stream(struct stage *s, int fd, int64_t max, struct large *l)
 	return 0;
 }
 
-static int take_large(struct stage *s, int fd, int64_t size, int64_t max, int64_t *ret_size, int64_t *ret_slot)
+static int take_large(struct stage *s, const struct input *in, int64_t size, int64_t max, int64_t *ret_size, int64_t *ret_slot)
 {
 	struct large l = large_begin(size);
-	int r = take_stream(s, fd, max, &l);
+	int r = take_stream(s, in, max, &l);
 
 	if (r || l.c.size != size)
 		drop_open(s);
@@ -245,13 +261,14 @@ static int too_big(struct stage *s, int64_t limit)
  */
 static int take_file(struct stage *s, int fd, int64_t limit, int64_t *size, int64_t *ret_size, int64_t *ret_slot)
 {
+	const struct input in = { .fd = fd };
 	bool again = *size >= 0;
 	struct stat sb;
 	off_t at;
 	int r;
 
 	s->filled = 0;
-	if ((r = fill_window(s, fd, CUT_WHOLE + 1)))
+	if ((r = fill_window(s, &in, CUT_WHOLE + 1)))
 		return r;
 	if ((int64_t)s->filled > limit)
 		return too_big(s, limit);
@@ -267,7 +284,7 @@ static int take_file(struct stage *s, int fd, int64_t limit, int64_t *size, int6
 	if (*size > limit)
 		return too_big(s, limit);
 	/* One byte over the limit is another size than was said, and the second try will see it. */
-	return take_large(s, fd, *size, again ? *size : min_i64(limit, INT64_MAX - 1) + 1, ret_size, ret_slot);
+	return take_large(s, &in, *size, again ? *size : min_i64(limit, INT64_MAX - 1) + 1, ret_size, ret_slot);
 }
 
 int stage_file(struct stage *s, int fd, int64_t limit, int64_t *ret_size, int64_t *ret_slot)
@@ -292,4 +309,24 @@ int stage_file(struct stage *s, int fd, int64_t limit, int64_t *ret_size, int64_
 	*ret_size = got;
 	*ret_slot = slot;
 	return 0;
+}
+
+int stage_stream(struct stage *s, int64_t size, stage_read *f, void *arg, int64_t *ret_slot)
+{
+	const struct input in = { .fd = -1, .read = f, .arg = arg };
+	int64_t got;
+	int r;
+
+	if (s->error)
+		return s->error;
+	s->filled = 0;
+	if (size > CUT_WHOLE) {
+		r = take_large(s, &in, size, size, &got, ret_slot);
+	} else {
+		r = fill_window(s, &in, (size_t)size);
+		got = (int64_t)s->filled;
+		if (!r && got == size)
+			r = take_small(s, s->window, s->filled, ret_slot);
+	}
+	return r || got == size ? r : store_fail(s->st, -ESTALE, "a file is shorter than it was");
 }

@@ -1,4 +1,5 @@
 #include "store/store.h"
+#include "store/foreign_index.h"
 #include "store/migrate_verify.h"
 #include "store/piece.h"
 #include "store/stitch/fragment.h"
@@ -55,6 +56,8 @@ void store_release(struct genstore *st)
 {
 	piece_cache_free(st->pieces);
 	st->pieces = NULL;
+	foreign_cache_free(st->foreign);
+	st->foreign = NULL;
 	fragmenter_free(st->fragmenter);
 	st->fragmenter = NULL;
 	free(st->path);

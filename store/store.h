@@ -16,6 +16,7 @@ enum {
 
 struct fragmenter;
 struct piece_cache;
+struct foreign_cache;
 
 struct genstore {
 	struct db db;
@@ -26,6 +27,7 @@ struct genstore {
 	struct id_source ids;
 	struct fragmenter *fragmenter; /* made at first use: store_fragmenter() */
 	struct piece_cache *pieces;    /* made at first use: piece_borrow() */
+	struct foreign_cache *foreign; /* made at first use: foreign_index_get() */
 	char errmsg[1024];
 };
 

@@ -13,6 +13,8 @@ static const struct { const char *name, *row; } tables[] = {
 	{ "audit_log", "SELECT * FROM audit_log WHERE id = ?" },
 	{ "seal", "SELECT * FROM seal WHERE id = ?" },
 	{ "archive", "SELECT * FROM archive WHERE generation_request_id = ?" },
+	{ "foreign_index", "SELECT * FROM foreign_index WHERE content_id = ?" },
+	{ "received", "SELECT * FROM received WHERE request_id = ?" },
 };
 
 /* A row of row_sums. */

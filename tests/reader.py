@@ -212,7 +212,7 @@ class Store:
         self.db = sqlite3.connect(f"{pathlib.Path(path).absolute().as_uri()}?mode=ro", uri=True)
         self.db.row_factory = sqlite3.Row
         need(self.db.execute("PRAGMA application_id").fetchone()[0] == 0x67656e73, "this is no genstore file")
-        need(self.db.execute("PRAGMA user_version").fetchone()[0] == 8, "the file has a version that is not known here")
+        need(self.db.execute("PRAGMA user_version").fetchone()[0] == 9, "the file has a version that is not known here")
 
     def row(self, table, key, what="id"):
         row = self.db.execute(f"SELECT * FROM {table} WHERE {what} = ?", (key,)).fetchone()

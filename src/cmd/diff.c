@@ -3,6 +3,7 @@
 #include "src/cmd/patch.h"
 #include "src/cmd/rev.h"
 #include "store/base/utf8.h"
+#include "store/foreign.h"
 
 static struct {
 	bool stat, patch, exit_code;
@@ -126,7 +127,7 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 	w.a = a;
 	w.b = b;
 	table_begin(&w.sizes, titles, ARRAY_LEN(titles), "lrrl");
-	r = manifest_diff(a, b, one_change, &w);
+	r = foreign_diff(cli->st, a, b, one_change, &w);
 	table_end(&w.sizes);
 	if (r < 0)
 		return r == -EPIPE || ferror(stdout) ? EXIT_DONE : cli_fail(cli, r);

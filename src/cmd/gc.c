@@ -36,6 +36,7 @@ static void tell_object(const struct gc_result *g, const struct sizes *s)
 	jw_int(&j, "manifests", g->manifests);
 	jw_int(&j, "contents", g->contents);
 	jw_int(&j, "pieces", g->pieces);
+	jw_int(&j, "indexes", g->indexes);
 	jw_int(&j, "bytes", g->bytes);
 	if (s->before) {
 		jw_int(&j, "file_bytes_before", s->before);

@@ -1,4 +1,5 @@
-/* genstore import */
+/* genstore import: a folder. An archive is import_archive.c's. */
+#include "src/cmd/import.h"
 #include "src/cmd/keep.h"
 #include "src/cmd/out.h"
 #include "store/app.h"
@@ -32,8 +33,6 @@ static int check_folder(struct cli *cli, const char *dir, char **ret_real)
 	if (!real || stat(real, &sb))
 		return cli_error(cli, errno == ENOENT ? EXIT_NONE : EXIT_FAILED, "cannot import '%s': %s", dir, strerror(errno));
 	store = realpath(cli->store_path, NULL);
-	if (!S_ISDIR(sb.st_mode))
-		return cli_usage(cli, "'%s' is not a folder; only folders are imported for now", dir);
 	n = strcmp(real, "/") ? strlen(real) : 0;
 	if (store && !strncmp(store, real, n) && store[n] == '/')
 		return cli_error(cli, EXIT_FAILED, "the store '%s' is in the folder '%s'; keep it elsewhere", store, real);
@@ -188,13 +187,25 @@ static void tell(const struct cli *cli, const struct imported *i)
 	tell_left_out(cli, snapshot_left_out(i->snapshot));
 }
 
+/* Everything but a folder is read as an archive, pipes too. */
+static bool is_archive(const char *path)
+{
+	struct stat sb;
+
+	return !strcmp(path, "-") || (!stat(path, &sb) && !S_ISDIR(sb.st_mode));
+}
+
 static int run(struct cli *cli, int argc UNUSED, char **argv)
 {
 	AUTO(imported_release) struct imported i = { 0 };
 	AUTO(free_ptr) char *real = NULL;
 	int r;
 
-	if ((r = keep_check(cli, o.app_name, o.prompt)) || (r = check_folder(cli, argv[0], &real)) || (r = cli_open_writer(cli)))
+	if ((r = keep_check(cli, o.app_name, o.prompt)))
+		return r;
+	if (is_archive(argv[0]))
+		return import_archive(cli, argv[0], o.app_name, o.prompt);
+	if ((r = check_folder(cli, argv[0], &real)) || (r = cli_open_writer(cli)))
 		return r;
 	if ((r = take_often(cli, real, &i)))
 		return cli_fail(cli, r);
@@ -203,6 +214,6 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 }
 
 const struct command command_import = {
-	.name = "import", .arguments = "FOLDER --app-name NAME", .summary = "keeps a folder as a generation", .options = options,
+	.name = "import", .arguments = "FOLDER|FILE.tar.gz --app-name NAME", .summary = "keeps a folder or an archive as a generation", .options = options,
 	.run = run, .min_args = 1, .max_args = 1,
 };

@@ -4,6 +4,7 @@
 #include "src/flow/flow.h"
 #include "store/app.h"
 #include "store/base/utf8.h"
+#include "store/foreign.h"
 #include "store/gc.h"
 
 void keep_release(struct keep *k)
@@ -61,6 +62,19 @@ int keep_tree(struct genstore *st, struct keep *k, const struct generation_reque
 	return 0;
 }
 
+/* The files of an archive that was handed in become contents of their own. */
+static int own_tree(struct genstore *st, struct manifest **m)
+{
+	struct manifest *own;
+	int r = foreign_import_tree(st, *m, &own);
+
+	if (r)
+		return r;
+	manifest_unref(*m);
+	*m = own;
+	return 0;
+}
+
 int keep_revision(struct cli *cli, const char *text, struct keep *k, struct revision *ret_rev, struct manifest **ret_m)
 {
 	int r;
@@ -69,7 +83,9 @@ int keep_revision(struct cli *cli, const char *text, struct keep *k, struct revi
 		return cli_fail(cli, r);
 	if ((r = cli_tree(cli, text, ret_rev, ret_m)))
 		return r;
-	return (r = keep_prepare(cli->st, *ret_m, k)) ? cli_fail(cli, r) : 0;
+	if ((r = own_tree(cli->st, ret_m)) || (r = keep_prepare(cli->st, *ret_m, k)))
+		return r == -ESTALE ? r : cli_fail(cli, r);
+	return 0;
 }
 
 int keep_check(struct cli *cli, const char *app_name, const char *prompt)

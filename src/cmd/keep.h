@@ -32,7 +32,7 @@ int keep_tree(struct genstore *st, struct keep *k, const struct generation_reque
 	      struct generation *ret_g);
 void keep_release(struct keep *k);
 
-/* The first step for the tree of a REV; the manifest is k's as long as it is held. 0, or an exit code with the error told. */
+/* The first step for the tree of a REV; the manifest is k's as long as it is held. 0, -ESTALE, or an exit code with the error told. */
 int keep_revision(struct cli *cli, const char *text, struct keep *k, struct revision *ret_rev, struct manifest **ret_m);
 
 /* --app-name and --prompt, checked before there is any work: 0, or an exit code with the error told. */

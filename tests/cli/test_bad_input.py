@@ -120,7 +120,7 @@ def test_a_file_that_grows_while_it_is_read_is_kept_as_read(genstore, store, tmp
 
 
 @pytest.mark.parametrize("what, code, words", [
-    ("none", 4, "cannot import '"), ("file", 2, "is not a folder; only folders are imported for now"),
+    ("none", 4, "cannot import '"), ("file", 1, "it is not gzip"),
     ("store", 1, "; keep it elsewhere"),
 ])
 def test_what_is_no_folder_to_import_is_refused(genstore, full, tmp_path, what, code, words):

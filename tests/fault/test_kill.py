@@ -200,7 +200,7 @@ OPERATIONS = {
     "rm": lambda top: ["rm", "app/1", "--force"],
     "gc": lambda top: ["gc", "--compact"],
     "backup": lambda top: ["backup", top / "s.copy"],
-    "migrate": lambda top: ["migrate", "--to", 7],
+    "migrate": lambda top: ["migrate", "--to", 8],
 }
 
 

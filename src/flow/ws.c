@@ -31,6 +31,7 @@ struct ws {
 	struct list heard, unread;
 	uint64_t number; /* of the last message that was sent */
 	int promised;    /* sockets that are on their way */
+	uint64_t tickets, ticket; /* how many knocked; whose turn it is: that of `socket` */
 	bool full;
 };
 
@@ -112,9 +113,6 @@ static void on_text(void *arg, struct socket *s, struct buf *message)
 {
 	struct ws *ws = arg;
 
-	/* Only one speaks. */
-	if (s != ws->socket)
-		return;
 	if (!tell(ws, WS_TEXT, message))
 		hub_close(s, CLOSE_BROKEN, "out of memory");
 	if (too_much(&ws->heard)) {
@@ -162,16 +160,18 @@ static void on_closed(void *arg, struct socket *s, const struct hub_end *how)
 
 static const struct hub_taker taker = { on_text, on_read, on_closed };
 
-static bool knock(void *arg, struct hub *hub, const char *request_id, size_t n)
+static uint64_t knock(void *arg, struct hub *hub, const char *request_id, size_t n)
 {
 	struct ws *ws = arg;
+	uint64_t ticket;
 
 	if (strlen(ws->request_id) != n || memcmp(ws->request_id, request_id, n) != 0)
-		return false;
+		return 0;
 	hub_lock(hub);
 	ws->promised++;
+	ticket = ++ws->tickets;
 	hub_unlock(hub);
-	return true;
+	return ticket;
 }
 
 static void stay_away(void *arg, struct hub *hub)
@@ -184,25 +184,21 @@ static void stay_away(void *arg, struct hub *hub)
 	wake(ws);
 }
 
-/* First everything that came over the old one, up to its end. */
-static void replace(struct ws *ws)
+/* First everything that has come over it, up to its end. */
+static void replace(struct ws *ws, struct socket *old)
 {
-	struct socket *old = ws->socket;
 	struct buf text = BUF_INIT;
 
-	if (!old)
-		return;
 	hub_drain(old);
-	if (hub_all_read(old))
+	if (old == ws->socket && hub_all_read(old))
 		list_clear(&ws->unread);
-	ws->socket = NULL;
 	hub_close(old, CLOSE_POLICY, "replaced by a newer connection");
 	buf_adds(&text, "a newer connection takes the place of the old one");
 	tell(ws, WS_OTHER, &text);
 	buf_release(&text);
 }
 
-static int come(void *arg, struct hub *hub, const struct hub_connection *c, const void *extra, size_t n)
+static int come(void *arg, struct hub *hub, uint64_t ticket, const struct hub_connection *c, const void *extra, size_t n)
 {
 	struct ws *ws = arg;
 	struct socket *s;
@@ -211,8 +207,16 @@ static int come(void *arg, struct hub *hub, const struct hub_connection *c, cons
 	ws->promised--;
 	if (r)
 		return r;
-	replace(ws);
+	if (ticket < ws->ticket) {
+		/* It was overtaken on its way here. */
+		hub_feed(s, extra, n);
+		replace(ws, s);
+		return 0;
+	}
+	if (ws->socket)
+		replace(ws, ws->socket);
 	ws->socket = s;
+	ws->ticket = ticket;
 	tell(ws, WS_OPENED, NULL);
 	for (const struct item *i = ws->unread.first; i; i = i->next)
 		hub_send(s, i->text.data, i->text.len, i->number);

@@ -129,7 +129,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
 
 	if (!q)
 		return;
-	if (q->promised)
+	if (q->ticket)
 		s->o.wsi.stay_away(s->o.wsi.arg, s->hub);
 	else if (!q->upgraded)
 		guard_expect(s->guard, info ? info->socket_context : NULL);

@@ -24,10 +24,13 @@ enum {
 
 /* Who has the generations that /wsi/{request_id} names. Called from any thread. */
 struct wsi_door {
-	/* Is somebody behind it? If so, a socket is promised: exactly one call of come() or stay_away() follows. */
-	bool (*knock)(void *arg, struct hub *hub, const char *request_id, size_t n);
+	/*
+	 * Is somebody behind it? If so (not 0), a socket is promised: exactly one call of come(), with this ticket, or of stay_away()
+	 * follows. Those that knocked one after the other may come in another order.
+	 */
+	uint64_t (*knock)(void *arg, struct hub *hub, const char *request_id, size_t n);
 	/* Locked hub. -errno: not taken. `extra` was read from it already. */
-	int (*come)(void *arg, struct hub *hub, const struct hub_connection *c, const void *extra, size_t n);
+	int (*come)(void *arg, struct hub *hub, uint64_t ticket, const struct hub_connection *c, const void *extra, size_t n);
 	void (*stay_away)(void *arg, struct hub *hub);
 	void *arg;
 };
@@ -60,7 +63,7 @@ struct request {
 	int64_t body;              /* bytes that were thrown away */
 	bool begun, answered;
 	bool upgraded;             /* it is no HTTP any more */
-	bool promised;             /* wsi_door.knock() said yes; neither come() nor stay_away() was called */
+	uint64_t ticket;           /* of wsi_door.knock(), while neither come() nor stay_away() was called */
 };
 
 const struct server_options *server_options(const struct server *s);

@@ -19,9 +19,9 @@ static void upgraded(void *arg, struct MHD_Connection *connection UNUSED, void *
 	int r;
 
 	hub_lock(server_hub(s));
-	q->promised = false;
+	r = door->come(door->arg, server_hub(s), q->ticket, &c, extra, n);
+	q->ticket = 0;
 	q->upgraded = true;
-	r = door->come(door->arg, server_hub(s), &c, extra, n);
 	hub_unlock(server_hub(s));
 	if (r)
 		let_go(handle);
@@ -66,9 +66,9 @@ static int run(struct request *q)
 
 	if (status)
 		return refuse(q, status, why);
-	if (!door->knock(door->arg, server_hub(q->server), q->match.names[0].text, q->match.names[0].n))
+	q->ticket = door->knock(door->arg, server_hub(q->server), q->match.names[0].text, q->match.names[0].n);
+	if (!q->ticket)
 		return reply_error(q, 404, "no such generation runs here", NULL, true);
-	q->promised = true;
 	return upgrade(q, h.key);
 }
 

@@ -83,7 +83,6 @@ static bool is_zero(const struct header *h)
 /* Data of a header that says something of the next one, without the padding. */
 static int read_data(struct tar *t, const char *what)
 {
-	AUTO(free_ptr) char *padding = NULL;
 	char pad[TAR_BLOCK];
 	void *to;
 	int r;

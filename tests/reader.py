@@ -13,7 +13,10 @@ Every sum in the file that lies on the way is checked. Needs Debian's python3-zs
 import argparse
 import bisect
 import collections
+import contextlib
+import gzip
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -211,6 +214,7 @@ class Store:
     def __init__(self, path):
         self.db = sqlite3.connect(f"{pathlib.Path(path).absolute().as_uri()}?mode=ro", uri=True)
         self.db.row_factory = sqlite3.Row
+        self.archives = {}  # of those that were handed in, the files
         need(self.db.execute("PRAGMA application_id").fetchone()[0] == 0x67656e73, "this is no genstore file")
         need(self.db.execute("PRAGMA user_version").fetchone()[0] == 9, "the file has a version that is not known here")
 
@@ -238,22 +242,43 @@ class Store:
         """The plain bytes of a piece; `prefix` are those that codec 3 refers to."""
         piece = self.row("piece", piece_id)
         need((piece["codec"] == 3) == (prefix is not None), f"piece {piece_id} has a codec that cannot be there")
-        if piece["codec"] == 0:
+        if piece["codec"] in (0, 4):
             plain = self.stored(piece)
         elif piece["codec"] == 1:
             plain = inflate(self.stored(piece))
         else:
             raw = zstandard.ZstdCompressionDict(prefix or b"", dict_type=zstandard.DICT_TYPE_RAWCONTENT)
             plain = zstandard.ZstdDecompressor(dict_data=raw if prefix else None).decompress(self.stored(piece))
-        need(same_sums(plain, piece), f"piece {piece_id} is damaged")
+        need(same_sums(plain, {**piece, "sha256": hashlib.sha256(plain).digest()} if piece["codec"] == 4 else piece),
+             f"piece {piece_id} is damaged")
         return plain
 
     def content(self, content_id):
+        if content_id >= 2 ** 62:
+            return self.foreign(content_id >> 18 & 2 ** 44 - 1)[content_id & 2 ** 18 - 1]
         row = self.row("content", content_id)
         data = b"".join(map(self.plain, id_list(row["pieces"])))
-        need(same_sums(data, row) and hashlib.sha1(b"blob %d\0" % len(data) + data).digest() == row["git_blob"],
-             f"content {content_id} is damaged")
+        parts = [self.row("piece", i) for i in id_list(row["pieces"])]
+        if parts and all(p["codec"] == 4 for p in parts):
+            need(not any(row["git_blob"]), f"content {content_id} has a name in git")
+            ends = list(itertools.accumulate(p["size"] for p in parts))
+            need(all(hashlib.sha256(data[:end]).digest() == p["sha256"] for end, p in zip(ends, parts)), f"a part of {content_id} is damaged")
+        else:
+            need(hashlib.sha1(b"blob %d\0" % len(data) + data).digest() == row["git_blob"], f"content {content_id} is damaged")
+        need(same_sums(data, row), f"content {content_id} is damaged")
         return data
+
+    def foreign(self, archive_id):
+        """All files in an archive that was handed in, each read by its span, or its spans."""
+        if archive_id not in self.archives:
+            row = self.row("foreign_index", archive_id, "content_id")
+            index = Cursor(b"".join(map(self.plain, id_list(row["pieces"]))))
+            windows = iter([self.plain(i) for i in id_list(row["windows"])])
+            need(index.byte() == 1, "the index of an archive has a version that is not known here")
+            tar = read_spans(index, windows, self.content(archive_id))
+            self.archives[archive_id] = read_files(index, tar)
+            need(next(windows, None) is None and index.at == len(index.blob), "an index has something left over")
+        return self.archives[archive_id]
 
     def manifest(self, manifest_id):
         """The entries of a tree."""
@@ -340,6 +365,42 @@ class Store:
             "SELECT request_id, app_name, generation_number, status, ifnull(seal.size, content.size) FROM generation_requests AS g "
             "LEFT JOIN archive ON generation_request_id = g.id LEFT JOIN seal ON seal.id = seal_id "
             "LEFT JOIN content ON content.id = content_id ORDER BY g.id")
+
+
+def read_spans(index, windows, archive):
+    """The tar in an archive; every span is unpacked from its own place."""
+    whole, at, spans = gzip.decompress(archive), 0, b""
+    for _ in range(index.varint()):
+        at += index.varint()
+        flags = index.byte()
+        size, crc = index.varint(), int.from_bytes(bytes(index.byte() for _ in range(4)), "little")
+        window = next(windows) if flags & 16 else b""
+        need(spans.endswith(window), "a window is not what comes before its span")
+        if not flags & 8:
+            # Python's zlib begins at bytes: what is left of the byte before is shifted away.
+            bits = flags & 7
+            rest = int.from_bytes(archive[at - 1:], "little") >> (8 - bits) if bits else int.from_bytes(archive[at:], "little")
+            unpacked = b""
+            with contextlib.suppress(zlib.error):  # stored blocks are at whole bytes, where the shift takes them from
+                unpacked = zlib.decompressobj(-15, zdict=window).decompress(rest.to_bytes(len(archive) - at + 1, "little"), size)
+            need(whole[len(spans):].startswith(unpacked), "a span does not begin where its place is")
+        else:
+            need(archive[at:at + 2] == b"\x1f\x8b", "no member begins where a span does")
+        spans += whole[len(spans):len(spans) + size]
+        need(zlib.crc32(spans[len(spans) - size:]) == crc, "a span is damaged")
+    need(spans == whole, "the spans are not the tar")
+    return whole
+
+
+def read_files(index, tar):
+    places, at = [], 0
+    for _ in range(index.varint()):
+        at += index.zigzag()
+        places.append((at, index.varint()))
+    files = [tar[offset:offset + size] for offset, size in places]
+    for data in files:
+        need(hashlib.sha256(data).digest() == bytes(index.byte() for _ in range(32)), "a file in an archive is damaged")
+    return files
 
 
 def decode_manifest(encoded):

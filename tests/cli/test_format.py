@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 import pathlib
 import random
 import sqlite3
@@ -96,6 +97,21 @@ def test_what_the_built_in_generator_makes_is_read_byte_for_byte(genstore, reade
 def test_an_imported_tree_with_everything_in_it_is_read_byte_for_byte(genstore, store, reader, tree, same, tmp_path):
     source = pathological(tree, tmp_path / "source")
     genstore("import", source, "--app-name", "pathological")
+    read = same(reader("list").split()[0].decode(), 1)
+    assert tree.differences(source, read) == []
+
+
+@pytest.mark.parametrize("pack", [["gzip", "-9"], ["pigz", "-i", "-b", "128"], ["sh", "-c", "split -b 300000 --filter='gzip -c'"]],
+                         ids=["gzip", "pigz", "members"])
+def test_an_archive_that_was_handed_in_is_read_byte_for_byte(genstore, store, reader, tree, same, tmp_path, pack):
+    source = pathological(tree, tmp_path / "app")
+    (source / "mixed").write_bytes(b"".join(os.urandom(3000) + b"text" * 2000 for _ in range(400)))
+    with (tmp_path / "in.tar.gz").open("wb") as out:
+        tar = subprocess.Popen(["tar", "c", "-C", tmp_path, "app"], stdout=subprocess.PIPE)
+        subprocess.run(pack, stdin=tar.stdout, stdout=out, check=True)
+        tar.stdout.close()
+        assert tar.wait() == 0
+    genstore("import", tmp_path / "in.tar.gz", "--app-name", "foreign")
     read = same(reader("list").split()[0].decode(), 1)
     assert tree.differences(source, read) == []
 

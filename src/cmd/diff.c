@@ -1,4 +1,5 @@
 /* genstore diff */
+#include "src/cmd/diff_facts.h"
 #include "src/cmd/out.h"
 #include "src/cmd/patch.h"
 #include "src/cmd/rev.h"
@@ -6,12 +7,13 @@
 #include "store/foreign.h"
 
 static struct {
-	bool stat, patch, exit_code;
+	bool stat, patch, summary, exit_code;
 } o;
 
 static const struct opt options[] = {
 	{ "stat", 0, OPT_FLAG, &o.stat, NULL, "sizes, and a sum" },
 	{ "patch", 'p', OPT_FLAG, &o.patch, NULL, "the changed lines, as diff -u prints them" },
+	{ "summary", 0, OPT_FLAG, &o.summary, NULL, "only what changed in dependencies, tables and routes" },
 	{ "exit-code", 0, OPT_FLAG, &o.exit_code, NULL, "exit with 1 when there is a difference" },
 	{ 0 },
 };
@@ -21,7 +23,14 @@ struct work {
 	const struct manifest *a, *b;
 	int64_t added, removed, modified, bytes_a, bytes_b;
 	struct table sizes;
+	struct diff_facts facts;
+	int failed; /* to find facts */
 };
+
+static void work_release(struct work *w)
+{
+	diff_facts_release(&w->facts);
+}
 
 /* Of folders only empty ones are worth a line: the others show by what is in them. */
 static bool is_shown(const struct manifest *m, const struct entry *e)
@@ -74,11 +83,16 @@ static int one_change(void *arg, enum manifest_change change, const struct entry
 	struct work *w = arg;
 	char letter = (char)change;
 
+	/* A file that cannot be read is told when all are listed. */
+	if (!o.patch && !w->failed)
+		w->failed = diff_facts_note(&w->facts, a, b);
 	if (!(b ? is_shown(w->b, b) : is_shown(w->a, a)))
 		return 0;
 	*(letter == 'A' ? &w->added : letter == 'D' ? &w->removed : &w->modified) += 1;
 	w->bytes_a += a ? a->size : 0;
 	w->bytes_b += b ? b->size : 0;
+	if (o.summary)
+		return 0;
 	if (w->cli->json)
 		print_object(letter, a, b, b ? b : a);
 	else if (o.patch)
@@ -104,6 +118,9 @@ static void print_sum(const struct work *w)
 		jw_int(&j, "removed", w->removed);
 		jw_int(&j, "old_bytes", w->bytes_a);
 		jw_int(&j, "new_bytes", w->bytes_b);
+		jw_int(&j, "dependencies", w->facts.counts[FACT_DEPENDENCY]);
+		jw_int(&j, "tables", w->facts.counts[FACT_TABLE]);
+		jw_int(&j, "routes", w->facts.counts[FACT_ROUTE]);
 		out_object_end(&j);
 	} else if (o.stat) {
 		printf("%lld added, %lld modified, %lld removed: %s, before %s\n", (long long)w->added, (long long)w->modified,
@@ -111,29 +128,44 @@ static void print_sum(const struct work *w)
 	}
 }
 
-static int run(struct cli *cli, int argc UNUSED, char **argv)
+/* All that is told, as it is found. 0, an exit code, or -errno: -EPIPE when whoever reads it has left. */
+static int compare(struct work *w)
 {
 	static const char *const titles[] = { " ", "BEFORE", "AFTER", "PATH" };
-	AUTO(revision_release) struct revision rev_a = { 0 }, rev_b = { 0 };
-	AUTO(manifest_unrefp) struct manifest *a = NULL, *b = NULL;
-	struct work w = { .cli = cli };
 	int r;
 
-	if (o.stat && o.patch)
-		return cli_usage(cli, "--stat and --patch exclude each other");
+	table_begin(&w->sizes, titles, ARRAY_LEN(titles), "lrrl");
+	r = foreign_diff(w->cli->st, w->a, w->b, one_change, w);
+	table_end(&w->sizes);
+	if (!r)
+		r = w->failed;
+	if (!r)
+		r = diff_facts_end(&w->facts, w->a, w->b);
+	return r;
+}
+
+static int run(struct cli *cli, int argc UNUSED, char **argv)
+{
+	AUTO(revision_release) struct revision rev_a = { 0 }, rev_b = { 0 };
+	AUTO(manifest_unrefp) struct manifest *a = NULL, *b = NULL;
+	AUTO(work_release) struct work w = { .cli = cli };
+	int r;
+
+	if (o.stat + o.patch + o.summary > 1)
+		return cli_usage(cli, "--stat, --patch and --summary exclude each other");
 	if ((r = cli_open(cli, GENSTORE_READ_ONLY)) || (r = cli_tree(cli, argv[0], &rev_a, &a)) ||
 	    (r = cli_tree(cli, argv[1], &rev_b, &b)))
 		return r;
 	w.a = a;
 	w.b = b;
-	table_begin(&w.sizes, titles, ARRAY_LEN(titles), "lrrl");
-	r = foreign_diff(cli->st, a, b, one_change, &w);
-	table_end(&w.sizes);
-	if (r < 0)
-		return r == -EPIPE || ferror(stdout) ? EXIT_DONE : cli_fail(cli, r);
-	if (r)
-		return r;
-	print_sum(&w);
+	if ((r = diff_facts_init(&w.facts, cli->st)) || (r = compare(&w)))
+		return r > 0 ? r : r == -EPIPE || ferror(stdout) ? EXIT_DONE : cli_fail(cli, r);
+	if (!cli->json)
+		print_sum(&w);
+	w.facts.shown = !o.summary && w.added + w.modified + w.removed;
+	diff_facts_tell(cli, &w.facts);
+	if (cli->json)
+		print_sum(&w);
 	return o.exit_code && w.added + w.modified + w.removed ? EXIT_FAILED : EXIT_DONE;
 }
 

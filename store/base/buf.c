@@ -12,6 +12,8 @@ void buf_reset(struct buf *b)
 {
 	b->len = 0;
 	b->error = 0;
+	if (b->data)
+		b->data[0] = '\0';
 }
 
 void *buf_reserve(struct buf *b, size_t n)

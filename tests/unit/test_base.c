@@ -35,6 +35,7 @@ TEST(a_buffer_keeps_what_was_added_and_ends_in_a_nul)
 	CHECK_MEM(b.data, "abcd007xxx", 10);
 	buf_reset(&b);
 	CHECK_EQ(b.len, 0);
+	CHECK_STR(buf_str(&b), "");
 	buf_add_u16le(&b, 0x0102);
 	buf_add_u32le(&b, 0x03040506);
 	buf_add_u64le(&b, 0x0708090a0b0c0d0e);

@@ -219,7 +219,7 @@ static int content_size(struct check *c, int64_t id, int64_t *ret_size)
 static int check_entries(struct check *c, const struct manifest *m)
 {
 	char subject[24];
-	int64_t size;
+	int64_t size = 0;
 	int r;
 
 	snprintf(subject, sizeof(subject), "%lld", (long long)m->id);

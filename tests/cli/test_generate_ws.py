@@ -26,6 +26,7 @@ for n in (1, 2, 3):
     connect()
     tell("ready")
     iteration(n)
+    settle()  # what was on its way when a connection is reset can be lost with it
     drop()
     connect()  # this time without a word
     settle()

@@ -8,7 +8,7 @@ bool resume_can_take(const struct revision *parent)
 {
 	const char *status = parent->generation.status;
 
-	return !parent->iteration && strcmp(status, "generating") != 0 && workspace_is_kept(parent->generation.request_id);
+	return !parent->single && strcmp(status, "generating") != 0 && workspace_is_kept(parent->generation.request_id);
 }
 
 static int write_tree(struct genstore *st, const struct revision *parent, const struct workspace *w)

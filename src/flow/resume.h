@@ -10,7 +10,7 @@
 
 /*
  * Whether the parent's workspace is there to be taken over: kept, in nobody's hands, and not older than the tree asked for (an
- * iteration named with @ is restored, whatever the workspace holds).
+ * iteration or snapshot named with @ is restored, whatever the workspace holds).
  */
 bool resume_can_take(const struct revision *parent);
 /* A workspace of request_id with the revision's tree in it; nothing is left of it on an error. With the store's words. */

@@ -60,6 +60,15 @@ def test_an_iteration_that_is_named_is_restored_whatever_the_workspace_holds(gen
     assert [w.name for w in workspaces()] == [f"leo-workspace-{first}"]
 
 
+def test_a_snapshot_that_is_named_is_restored_whatever_the_workspace_holds(generate, genstore, rows, workspaces):
+    generate("echo x > g", "--app-name", "app")
+    _, g = resume(genstore, "app", "echo half > h; exit 1", code=1)
+    [[snapshot]] = rows("SELECT id FROM iteration_snapshots WHERE snapshot_type = 'checkpoint'")
+    r, _ = resume(genstore, f"app@s{snapshot}", "ls > list")
+    assert "restored" in r.err and genstore("cat", "app:list").out == "g\nlist\n"
+    assert [w.name for w in workspaces()] == [f"leo-workspace-{g['request_id']}"]
+
+
 def test_a_generation_without_a_finished_iteration_is_resumed_while_its_workspace_is_kept(generate, genstore, workspaces):
     generate("echo half > h; exit 1", "--app-name", "app", code=1)
     _, g = resume(genstore, "app", "echo whole >> h")

@@ -1,5 +1,6 @@
 /* A foreign archive on its way in: from bytes to rows that nobody refers to yet. */
 #include "store/foreign_arrived.h"
+#include "store/gc.h"
 
 const struct foreign_limits foreign_default_limits = {
 	.size = (int64_t)8 << 30,
@@ -11,16 +12,6 @@ const struct foreign_limits foreign_default_limits = {
 	.header = 1 << 20,
 };
 
-static int read_epoch(struct genstore *st, int64_t *ret_epoch)
-{
-	STMT q = db_stmt(&st->db, "SELECT value FROM store_state WHERE key = 'gc_epoch'");
-	int r = stmt_step(&q);
-
-	if (r >= 0)
-		*ret_epoch = r ? col_i64(&q, 0) : 0;
-	return r < 0 ? r : 0;
-}
-
 int foreign_new(struct genstore *st, const struct foreign_limits *limits, struct foreign **ret_f)
 {
 	AUTO(foreign_freep) struct foreign *f = calloc(1, sizeof(*f));
@@ -30,7 +21,7 @@ int foreign_new(struct genstore *st, const struct foreign_limits *limits, struct
 		return -ENOMEM;
 	f->st = st;
 	f->limits = limits ? *limits : foreign_default_limits;
-	if ((r = read_epoch(st, &f->epoch)) || (r = sink_new(st, &f->limits, &f->sink)))
+	if ((r = gc_epoch(st, &f->epoch)) || (r = sink_new(st, &f->limits, &f->sink)))
 		return r;
 	*ret_f = MOVE(f);
 	return 0;
@@ -218,7 +209,7 @@ int foreign_still_there(struct foreign *f)
 {
 	const struct idlist *lists[] = { sink_pieces(f->sink), sink_windows(f->sink) };
 	int64_t epoch = 0;
-	int r = read_epoch(f->st, &epoch);
+	int r = gc_epoch(f->st, &epoch);
 
 	if (r || epoch == f->epoch)
 		return r;

@@ -418,7 +418,7 @@ static int begin(struct flow *f)
 	f->journal = (struct journal){ .st = f->st, .generation = f->g.id };
 	f->budget = (struct budget){ .max_bytes = f->o->max_log };
 	f->began_ms = clock_ms();
-	/* Few generators need it. */
+	/* Without one, what speaks over pipes works all the same. */
 	if ((r = ws_open(f->g.request_id, &f->ws)) && (r = flow_log(f, "warn", "no WebSocket: %s", strerror(-r))))
 		return r;
 	f->st->errmsg[0] = '\0';

@@ -1,13 +1,11 @@
 """genstore generate with generators that speak over WebSocket: connections that break and come back, processes that leave their client
 behind, the client of Node, and recorded sessions, which must come to the same over each transport."""
 
-import asyncio
 import json
 import os
 import pathlib
 
 import pytest
-import websockets
 
 pytestmark = pytest.mark.threads
 

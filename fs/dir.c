@@ -4,7 +4,7 @@
 #include "fs/roll.h"
 
 /* Offsets 1 and 2 are behind "." and ".."; those of the entries begin above. */
-enum { BEHIND_DOT = 1, BEHIND_DOTDOT = 2 };
+enum { BEHIND_DOT = 1, BEHIND_DOTDOT = DIR_BEHIND_DOTS };
 
 struct listing {
 	struct view *v;

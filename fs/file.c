@@ -3,7 +3,34 @@
 #include "fs/status.h"
 #include "store/event.h"
 
-enum { SMALL_READ = 16 << 10 };
+enum { SMALL_READ = 16 << 10, LOOK_AHEAD = 32 };
+
+/*
+ * The object of a file of a tree. Whoever reads files in their order reads on: those that follow are looked up along with it, in
+ * the same transaction, so that the store is locked once for all of them. `v->missed` is where a look-up was needed last.
+ */
+static int tree_content(struct view *v, struct genstore *st, const struct manifest *m, size_t entry, struct object **ret_o)
+{
+	uint64_t here = (uint64_t)m->id << NODE_ENTRY_BITS | entry, missed;
+	size_t end = entry + 1;
+	int r;
+
+	if (view_has_content(v, m->entries[entry].content, ret_o))
+		return 0;
+	missed = atomic_exchange(&v->missed, here);
+	if (here > missed && here - missed <= LOOK_AHEAD)
+		end = entry + LOOK_AHEAD < m->count ? entry + LOOK_AHEAD : m->count;
+	if ((r = view_content(v, st, m->entries[entry].content, ret_o)))
+		return r;
+	for (size_t i = entry + 1; i < end; i++) {
+		AUTO(object_unrefp) struct object *o = NULL;
+
+		/* What is wrong with that one is said to who asks for it. */
+		if (m->entries[i].type == TAR_FILE && view_content(v, st, m->entries[i].content, &o))
+			break;
+	}
+	return 0;
+}
 
 static int tree_object(struct view *v, struct genstore *st, const struct node *n, const struct head *h, struct object **ret_o)
 {
@@ -18,7 +45,7 @@ static int tree_object(struct view *v, struct genstore *st, const struct node *n
 		return -EISDIR;
 	if (m->entries[n->entry].type == TAR_SYMLINK)
 		return -EINVAL;
-	return view_content(v, st, m->entries[n->entry].content, ret_o);
+	return tree_content(v, st, m, n->entry, ret_o);
 }
 
 static ssize_t status_read(struct genstore *st, int64_t offset, size_t n, void *out)

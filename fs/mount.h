@@ -8,10 +8,14 @@ struct mount_options {
 	const char *store;      /* an existing file */
 	const char *mountpoint; /* an existing directory; NULL: mount_default() makes one */
 	bool foreground, allow_other, noviews;
+	bool read_only, writable; /* asked for in so many words */
+	bool executes, noexec;    /* likewise */
+	bool nonempty;          /* whatever is in the folder already */
 	int64_t uid, gid;       /* -1: the caller's */
+	int64_t at;             /* the store as it was then, seconds since the epoch; 0: as it is */
 };
 
-/* "ro,uid=1000,noviews" and so on, added to o. -EINVAL; why names the part that is not understood. */
+/* "ro,uid=1000,noviews" and so on, added to o. -EINVAL; why names the part that is not understood, or does not go with another. */
 int mount_parse(struct mount_options *o, const char *text, struct buf *why);
 
 /* $XDG_RUNTIME_DIR/genstore, else ~/.local/share/genstore/mnt, made where it is missing. malloc'd. */
@@ -20,11 +24,14 @@ int mount_default(char **ret_path, struct buf *why);
 /*
  * Mounts. In the background this returns when the mount is there; in the foreground when it has ended: by umount, or SIGTERM, SIGINT, SIGHUP.
  * A dead mount on the same place is taken away first. On failure why has one line.
- * -ENOENT etc. of the store, -EBUSY already mounted there, -EINVAL a mountpoint that cannot be one, -ENOTSUP no FUSE on this machine.
+ * -ENOENT etc. of the store, -EBUSY something is mounted there, -EINVAL a mountpoint that cannot be one (the store is in it, it is not empty),
+ * -ENOTSUP no FUSE on this machine. A store that the caller cannot write to is mounted read only.
  */
 int mount_run(const struct mount_options *o, struct buf *why);
+/* What mount_parse() understands, for people. */
+#define MOUNT_OPTIONS "ro, rw, uid=N, gid=N, allow_other, noviews, at=TIME, nonempty, noexec"
 
 /* What to do on a machine without FUSE, behind a ';'. */
-#define MOUNT_INSTEAD "use 'genstore get', 'cat' or 'restore' instead"
+#define MOUNT_INSTEAD "use 'genstore get', 'restore' or 'export' instead"
 
 #endif

@@ -22,6 +22,8 @@ enum node_kind {
 	NODE_APP_DIR,    /* id: of the interned "user id/app name" */
 	NODE_NUMBER,     /* symlink; id: generation_requests.id */
 	NODE_LATEST,     /* symlink; id: of its NODE_APP_DIR */
+	NODE_DRAFT,      /* directory that was made through the mount; id: of drafts.h, as the next. Shown by shown.h */
+	NODE_DRAFT_FILE,
 	NODE_KINDS,
 };
 
@@ -94,12 +96,13 @@ typedef int (*dir_emit)(void *arg, const char *name, const struct attr *a, int64
  * the reader is full, that entry comes again. Offsets are ids or names in disguise, so that a listing stays right while things
  * come and go. With plus, attributes that would be dear have keep < 0: unknown.
  */
+enum { DIR_BEHIND_DOTS = 2 }; /* offsets of entries are above it; in generations/ it is this and the id */
 int dir_read(struct view *v, struct genstore *st, uint64_t ino, int64_t offset, bool plus, dir_emit emit, void *arg);
 
 /* Up to n bytes; see object_read(). -EISDIR, -EINVAL for a symlink. */
 ssize_t file_read(struct view *v, struct genstore *st, uint64_t ino, int64_t offset, size_t n, void *out);
 
-enum { XATTR_VALUE_MAX = 128 };
+enum { XATTR_VALUE_MAX = 512 };
 /* Extended attributes: a NUL-terminated value; -ENODATA. */
 int xattr_get(struct view *v, struct genstore *st, uint64_t ino, const char *name, char ret_value[XATTR_VALUE_MAX]);
 /* The names that the node has, each with its NUL. */

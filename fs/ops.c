@@ -1,11 +1,14 @@
-#include "fs/ops.h"
+#include "fs/ops_write.h"
+#include "fs/rules.h"
+#include "fs/shown.h"
 #include "fs/worker.h"
 
+#include <fcntl.h>
 #include <sys/statvfs.h>
 
 enum { BLOCK = 512, IO_SIZE = 4096 };
 
-static struct stat stat_of(const struct view *v, const struct attr *a)
+struct stat ops_stat(const struct view *v, const struct attr *a)
 {
 	return (struct stat){
 		.st_ino = a->ino, .st_mode = a->mode, .st_nlink = a->nlink, .st_uid = v->uid, .st_gid = v->gid, .st_size = a->size,
@@ -16,7 +19,7 @@ static struct stat stat_of(const struct view *v, const struct attr *a)
 
 static struct fuse_entry_param entry_of(const struct view *v, const struct attr *a)
 {
-	return (struct fuse_entry_param){ .ino = a->keep < 0 ? 0 : a->ino, .attr = stat_of(v, a), .attr_timeout = a->keep,
+	return (struct fuse_entry_param){ .ino = a->keep < 0 ? 0 : a->ino, .attr = ops_stat(v, a), .attr_timeout = a->keep,
 					  .entry_timeout = a->keep };
 }
 
@@ -31,7 +34,9 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->max_read = READ_MAX;
 	conn->max_write = READ_MAX; /* of pages a request: reads obey it, too */
 	conn->max_readahead = READ_MAX;
-	s->no_open = (conn->capable & no_open) == no_open;
+	/* Without OPEN there would be no RELEASE, and a file is whole at its RELEASE only. */
+	s->no_open = !s->scribe && (conn->capable & no_open) == no_open;
+	s->no_opendir = conn->capable & FUSE_CAP_NO_OPENDIR_SUPPORT;
 	s->started = true;
 	if (s->ready >= 0 && write(s->ready, "+", 1) == 1)
 		close(s->ready);
@@ -46,7 +51,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	double keep = 0;
 	int r;
 
-	WORK(req, parent, r, node_lookup(w->view, w->st, parent, name, &a, &keep));
+	WORK(req, parent, r, shown_lookup(w->view, w->st, parent, name, &a, &keep));
 	if (r == -ENOENT && w && keep > 0) {
 		none.entry_timeout = keep;
 		fuse_reply_entry(req, &none);
@@ -65,12 +70,12 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	struct stat sb;
 	int r;
 
-	WORK(req, ino, r, node_attr(w->view, w->st, ino, &a));
+	WORK(req, ino, r, shown_attr(w->view, w->st, ino, &a));
 	if (r) {
 		fuse_reply_err(req, -r);
 		return;
 	}
-	sb = stat_of(w->view, &a);
+	sb = ops_stat(w->view, &a);
 	fuse_reply_attr(req, &sb, a.keep);
 }
 
@@ -87,12 +92,20 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 		fuse_reply_readlink(req, target);
 }
 
-/* Nothing is kept for an open file: the kernel is told to stop asking (and keeps pages and listings then). */
-static void op_open(fuse_req_t req, fuse_ino_t ino UNUSED, struct fuse_file_info *fi)
+/*
+ * Nothing is kept for a file that is open for reading. A mount that is read only tells the kernel to stop asking; another one at least
+ * not to say when it is closed.
+ */
+static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	const struct server *s = fuse_req_userdata(req);
 
+	if (s->scribe && ((fi->flags & O_ACCMODE) != O_RDONLY || rule_subject(s->view, ino) == SUBJECT_DRAFT_FILE)) {
+		op_open_draft(req, ino, fi);
+		return;
+	}
 	fi->keep_cache = 1;
+	fi->noflush = 1;
 	if (s->no_open)
 		fuse_reply_err(req, ENOSYS);
 	else
@@ -103,18 +116,28 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino UNUSED, struct fuse_file_i
 {
 	const struct server *s = fuse_req_userdata(req);
 
-	if (s->no_open)
+	if (s->no_opendir)
 		fuse_reply_err(req, ENOSYS);
 	else
 		fuse_reply_open(req, fi);
 }
 
-static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi UNUSED)
+static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
 	size_t n = size < READ_MAX ? size : READ_MAX;
 	struct worker *w;
 	ssize_t r;
 
+	if (fi->fh) {
+		const struct server *s = fuse_req_userdata(req);
+		uint64_t real = shown_ino(s->view, ino);
+
+		if (real == ino) {
+			op_read_draft(req, ino, n, offset, fi);
+			return;
+		}
+		ino = real;
+	}
 	WORK(req, ino, r, file_read(w->view, w->st, ino, offset, n, w->buf));
 	if (r < 0)
 		fuse_reply_err(req, (int)-r);
@@ -155,7 +178,7 @@ static int list(struct page *p, struct worker *w, fuse_ino_t ino, off_t offset)
 {
 	p->w = w;
 	p->used = 0;
-	return dir_read(w->view, w->st, ino, offset, p->plus, add_entry, p);
+	return shown_list(w->view, w->st, ino, offset, p->plus, add_entry, p);
 }
 
 static void answer_list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, bool plus)
@@ -215,7 +238,7 @@ static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
 	struct worker *w;
 	int r;
 
-	WORK(req, ino, r, xattr_get(w->view, w->st, ino, name, value));
+	WORK(req, ino, r, shown_xattr(w->view, w->st, ino, name, value));
 	if (r)
 		fuse_reply_err(req, -r);
 	else
@@ -228,14 +251,14 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	struct worker *w;
 	int r;
 
-	WORK(req, ino, r, (buf_reset(&names), xattr_list(w->view, w->st, ino, &names)));
+	WORK(req, ino, r, (buf_reset(&names), shown_xattr_list(w->view, w->st, ino, &names)));
 	if (r)
 		fuse_reply_err(req, -r);
 	else
 		answer_xattr(req, buf_str(&names), names.len, size);
 }
 
-/* Everything that is not here is for writing, and the kernel refuses it on a mount that is read only. */
+/* fallocate, copy_file_range and the like are not here: the kernel says EOPNOTSUPP, or does it with read and write. */
 const struct fuse_lowlevel_ops server_ops = {
 	.init = op_init,
 	.lookup = op_lookup,
@@ -249,4 +272,20 @@ const struct fuse_lowlevel_ops server_ops = {
 	.statfs = op_statfs,
 	.getxattr = op_getxattr,
 	.listxattr = op_listxattr,
+	.create = op_create,
+	.write = op_write,
+	.flush = op_flush,
+	.release = op_release,
+	.fsync = op_fsync,
+	.fsyncdir = op_fsyncdir,
+	.setattr = op_setattr,
+	.mknod = op_mknod,
+	.mkdir = op_mkdir,
+	.unlink = op_unlink,
+	.rmdir = op_rmdir,
+	.symlink = op_symlink,
+	.link = op_link,
+	.rename = op_rename,
+	.setxattr = op_setxattr,
+	.removexattr = op_removexattr,
 };

@@ -7,16 +7,19 @@
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
 
+struct scribe;
+
 enum { READ_MAX = 1 << 20, REPORTED = 64 };
 
 /* Hangs off the session as its userdata. */
 struct server {
 	struct view *view;
+	struct scribe *scribe; /* NULL: read only */
 	struct fuse_session *session;
 	pthread_key_t workers; /* a struct worker a thread */
 	bool syslog;           /* where complaints go; else stderr */
 	int ready;             /* a pipe that waits for one line, or -1 */
-	bool no_open;          /* the kernel can do without OPEN and OPENDIR */
+	bool no_open, no_opendir; /* the kernel can do without OPEN, or OPENDIR */
 	_Atomic bool started;  /* the kernel has said INIT */
 	_Atomic int working;   /* threads that serve */
 	pthread_t main;        /* the one that watches */

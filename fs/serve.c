@@ -1,6 +1,8 @@
 #include "fs/serve.h"
 #include "fs/mounts.h"
 #include "fs/ops.h"
+#include "fs/scribe.h"
+#include "fs/shown.h"
 #include "fs/watch.h"
 #include "fs/worker.h"
 
@@ -28,14 +30,39 @@ static void drop_inode(void *arg, uint64_t ino, int64_t offset)
 {
 	struct server *s = arg;
 
-	fuse_lowlevel_notify_inval_inode(s->session, ino, offset, 0);
+	fuse_lowlevel_notify_inval_inode(s->session, shown_as(s->view, ino), offset, 0);
 }
 
 static void drop_entry(void *arg, uint64_t parent, const char *name)
 {
 	struct server *s = arg;
 
-	fuse_lowlevel_notify_inval_entry(s->session, parent, name, strlen(name));
+	fuse_lowlevel_notify_inval_entry(s->session, shown_as(s->view, parent), name, strlen(name));
+}
+
+static void drop_listing(void *arg, const struct draft_dir *dir)
+{
+	struct server *s = arg;
+
+	fuse_lowlevel_notify_inval_inode(s->session, node_ino(NODE_DRAFT, dir->number, 0), 0, 0);
+	if (dir->generation)
+		fuse_lowlevel_notify_inval_inode(s->session, node_ino(NODE_METADATA, dir->generation, 0), 0, 0);
+}
+
+/* What nobody wants any more, and what changed by itself. */
+static void look_at_drafts(struct server *s)
+{
+	for (int64_t i = 0; (i = drafts_idle(s->view->drafts, i, clock_ms()));) {
+		const struct scribe_request drop = { .order = SCRIBE_DROP, .file = i };
+
+		scribe_ask(s->scribe, &drop);
+	}
+	drafts_tell(s->view->drafts, drop_listing, s);
+}
+
+static void say_line(void *arg, const char *line)
+{
+	server_say(arg, "%s", line);
 }
 
 /* As root only: the kernel's own read-ahead of 128 KiB is what everybody else has. */
@@ -64,6 +91,8 @@ static void look(struct watching *w)
 	else if (r && !w->told)
 		server_say(w->server, "cannot follow '%s': %s", w->server->view->path, watch_errmsg(w->watch));
 	w->told = r != 0;
+	if (w->server->scribe)
+		look_at_drafts(w->server);
 }
 
 static void nothing(int sig UNUSED)
@@ -129,6 +158,19 @@ static void stop(struct server *s, const pthread_t workers[], int started)
 		pthread_join(workers[i], NULL);
 }
 
+/* Before there is any other thread: the one that watches takes them. */
+static sigset_t block_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	return signals;
+}
+
 static int serve_session(struct server *s, struct watch *w, const char *mountpoint)
 {
 	struct watching watching = { .server = s, .watch = w, .mountpoint = mountpoint };
@@ -136,11 +178,7 @@ static int serve_session(struct server *s, struct watch *w, const char *mountpoi
 	pthread_t workers[WORKERS];
 	int started, r = 0;
 
-	sigemptyset(&watching.signals);
-	sigaddset(&watching.signals, SIGTERM);
-	sigaddset(&watching.signals, SIGINT);
-	sigaddset(&watching.signals, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &watching.signals, NULL);
+	watching.signals = block_signals();
 	sigaction(SIGUSR1, &wake, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 	s->main = pthread_self();
@@ -168,7 +206,9 @@ static int add_options(const struct mount_options *o, struct fuse_args *args)
 	if (asprintf(&source, "fsname=%s", o->store) < 0)
 		source = NULL;
 	if (!source || fuse_opt_add_arg(args, "genstore") || fuse_opt_add_arg(args, "-o") ||
-	    fuse_opt_add_opt(&options, "ro,nosuid,nodev,default_permissions,max_read=1048576,subtype=genstore") ||
+	    fuse_opt_add_opt(&options, "nosuid,nodev,default_permissions,max_read=1048576,subtype=genstore") ||
+	    fuse_opt_add_opt(&options, o->read_only ? "ro" : "rw") ||
+	    (o->noexec && fuse_opt_add_opt(&options, "noexec")) ||
 	    (o->allow_other && fuse_opt_add_opt(&options, "allow_other")) || fuse_opt_add_opt_escaped(&options, source) ||
 	    fuse_opt_add_arg(args, options))
 		return -ENOMEM;
@@ -198,6 +238,15 @@ static int mount_session(const struct mount_options *o, struct server *s, struct
 	return 0;
 }
 
+static int start_scribe(struct server *s, struct view *v)
+{
+	const struct scribe_sink sink = { say_line, s };
+	int r = drafts_new(&v->drafts);
+
+	block_signals();
+	return r ? r : scribe_new(v, &sink, &s->scribe);
+}
+
 static int serve_view(const struct mount_options *o, struct view *v, int ready, struct buf *why)
 {
 	AUTO(server_release) struct server s;
@@ -211,7 +260,12 @@ static int serve_view(const struct mount_options *o, struct view *v, int ready, 
 	if ((r = watch_new(v, &watch)))
 		return r;
 	if (!(r = mount_session(o, &s, why))) {
-		r = serve_session(&s, watch, o->mountpoint);
+		if (!o->read_only)
+			r = start_scribe(&s, v);
+		if (!r)
+			r = serve_session(&s, watch, o->mountpoint);
+		/* The kernel waits for answers that the scribe still owes. */
+		scribe_free(s.scribe);
 		fuse_session_unmount(s.session);
 		fuse_session_destroy(s.session);
 	}
@@ -242,9 +296,11 @@ int serve(const struct mount_options *o, int ready, struct buf *why)
 		openlog("genstore", LOG_PID, LOG_DAEMON);
 	if (!(r = view_new(o->store, &v))) {
 		v->noviews = o->noviews;
+		v->at = o->at;
 		v->uid = o->uid < 0 ? v->uid : (uid_t)o->uid;
 		v->gid = o->gid < 0 ? v->gid : (gid_t)o->gid;
 		r = serve_view(o, v, ready, why);
+		drafts_free(v->drafts);
 		view_free(v);
 	}
 	if (r && !why->len)

@@ -1,7 +1,8 @@
 #include "fs/view.h"
-#include "store/sums.h"
 #include "fs/cache.h"
 #include "fs/intern.h"
+#include "store/at.h"
+#include "store/sums.h"
 
 #include <sys/stat.h>
 
@@ -96,7 +97,7 @@ int view_open(struct view *v, struct genstore **ret_st)
 	if (!st)
 		return -ENOMEM;
 	/* Looked at after opening: were it replaced in between, this would see it. */
-	if ((r = genstore_open(st, v->path, GENSTORE_READ_ONLY)) || (r = view_check(v))) {
+	if ((r = genstore_open(st, v->path, GENSTORE_READ_ONLY)) || (r = view_check(v)) || (v->at && (r = store_at(st, v->at)))) {
 		genstore_free(st);
 		return view_check(v) ? -ESTALE : r;
 	}
@@ -122,16 +123,25 @@ int view_manifest(struct view *v, struct genstore *st, int64_t id, struct manife
 }
 
 /* Contents are kept under their id, seals under its complement. */
-int view_content(struct view *v, struct genstore *st, int64_t content_id, struct object **ret_o)
+bool view_has_content(struct view *v, int64_t content_id, struct object **ret_o)
 {
 	struct object *o = cache_get(v->objects, content_id);
+
+	if (o)
+		*ret_o = o;
+	return o;
+}
+
+int view_content(struct view *v, struct genstore *st, int64_t content_id, struct object **ret_o)
+{
+	struct object *o;
 	int r;
 
-	if (!o) {
-		if ((r = object_of_content(st, content_id, &o)))
-			return r == -ENOENT ? -EUCLEAN : r;
-		cache_put(v->objects, content_id, o, object_cost(o));
-	}
+	if (view_has_content(v, content_id, ret_o))
+		return 0;
+	if ((r = object_of_content(st, content_id, &o)))
+		return r == -ENOENT ? -EUCLEAN : r;
+	cache_put(v->objects, content_id, o, object_cost(o));
 	*ret_o = o;
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 struct cache;
+struct drafts;
 struct intern;
 struct roll;
 
@@ -31,9 +32,12 @@ struct view {
 	uid_t uid;
 	gid_t gid;
 	bool noviews;
+	int64_t at;          /* as it was then; 0: as it is */
+	struct drafts *drafts; /* what is being written; NULL: this is read only */
 	struct cache *manifests, *objects;
 	struct intern *users, *apps;
 	struct roll *roll;   /* NULL until there is a watcher, who owns it */
+	_Atomic uint64_t missed; /* see tree_content() */
 	pthread_mutex_t heads_lock;
 	struct head_slot { uint64_t ino; struct head head; } *heads;
 
@@ -58,6 +62,8 @@ int view_check(struct view *v);
 /* Through the caches; one reference each. */
 int view_manifest(struct view *v, struct genstore *st, int64_t id, struct manifest **ret_m);
 int view_content(struct view *v, struct genstore *st, int64_t content_id, struct object **ret_o);
+/* The same when it is in the cache. */
+bool view_has_content(struct view *v, int64_t content_id, struct object **ret_o);
 int view_archive(struct view *v, struct genstore *st, const struct head *h, struct object **ret_o);
 
 int view_generation(struct view *v, struct genstore *st, int64_t id, struct head *ret_h);

@@ -1,4 +1,5 @@
 #include "fs/watch.h"
+#include "fs/drafts.h"
 #include "fs/intern.h"
 #include "fs/roll.h"
 
@@ -31,8 +32,9 @@ struct watch {
 	int64_t version;     /* PRAGMA data_version, of this connection */
 	struct known *known; /* in order of id */
 	size_t count, room;
-	int64_t snapshot, apps, archives; /* the newest, and how many */
+	int64_t snapshot, apps, archives, metadata; /* the newest, and how many */
 	int64_t events, events_next;
+	int64_t received;    /* drafts_newest() at the last look */
 	struct notes now, before;
 	char errmsg[256];
 };
@@ -126,6 +128,7 @@ static int find_new(struct watch *w, bool tell)
 		if ((r = intern_number(w->v->users, col_text(&q, 2), &user)) ||
 		    (r = node_app_number(w->v, col_text(&q, 2), col_text(&q, 3), &app)) || (r = roll_add(w->roll, k->id, col_text(&q, 1))))
 			return r;
+		drafts_adopt(w->v->drafts, roll_name(w->roll, k->id), k->id);
 		k->user = (uint32_t)user;
 		k->app = (uint32_t)app;
 		w->archives += k->sealed;
@@ -138,9 +141,11 @@ static int find_new(struct watch *w, bool tell)
 
 static int forget(struct watch *w, struct known *k)
 {
+	struct draft_dir dir;
 	int r;
 
 	view_forget(w->v, k->id);
+	drafts_forget(w->v->drafts, k->id, &dir);
 	if ((r = note_name(w, NODE_FIXED, 0, FIXED_GENERATIONS, roll_name(w->roll, k->id))) ||
 	    (r = note_inode(w, NODE_FIXED, 0, FIXED_GENERATIONS)) || (r = note_app(w, k)))
 		return r;
@@ -244,18 +249,49 @@ static int find_logs(struct watch *w)
 	return r;
 }
 
+/* A metadata.json that was handed in after its archive: another file than before, and perhaps in another app. */
+static int find_metadata(struct watch *w, int64_t metadata)
+{
+	STMT q = db_stmt(&w->st->db, "SELECT g.id, p.user_id, p.app_name FROM received v JOIN generation_requests g ON g.request_id = v.request_id"
+				     " JOIN apps p ON p.id = g.app_id WHERE v.metadata_id IS NOT NULL AND v.archive = 1 ORDER BY g.id");
+	size_t i = 0;
+	int r;
+
+	while ((r = stmt_step(&q)) > 0) {
+		int64_t id = col_i64(&q, 0), app;
+
+		while (i < w->count && w->known[i].id < id)
+			i++;
+		view_forget(w->v, id);
+		if ((r = note_inode(w, NODE_METADATA, id, 0)) || (r = note_inode(w, NODE_GENERATION, id, 0)) ||
+		    (r = node_app_number(w->v, col_text(&q, 1), col_text(&q, 2), &app)))
+			return r;
+		if (i == w->count || w->known[i].id != id || w->known[i].app == app)
+			continue;
+		if ((r = note_app(w, &w->known[i])))
+			return r;
+		w->known[i].app = (uint32_t)app;
+		if ((r = note_app(w, &w->known[i])))
+			return r;
+	}
+	if (!r)
+		w->metadata = metadata;
+	return r;
+}
+
 struct totals {
-	int64_t generations, archives, apps;
+	int64_t generations, archives, apps, metadata;
 };
 
 static int total(struct watch *w, struct totals *ret_t)
 {
-	STMT q = db_stmt(&w->st->db, "SELECT (SELECT count(*) FROM generation_requests), (SELECT count(*) FROM archive), (SELECT count(*) FROM apps)");
+	STMT q = db_stmt(&w->st->db, "SELECT (SELECT count(*) FROM generation_requests), (SELECT count(*) FROM archive),"
+				     " (SELECT count(*) FROM apps), (SELECT count(*) FROM received WHERE metadata_id IS NOT NULL)");
 	int r = stmt_step(&q);
 
 	if (r <= 0)
 		return r < 0 ? r : -EUCLEAN;
-	*ret_t = (struct totals){ col_i64(&q, 0), col_i64(&q, 1), col_i64(&q, 2) };
+	*ret_t = (struct totals){ col_i64(&q, 0), col_i64(&q, 1), col_i64(&q, 2), col_i64(&q, 3) };
 	return 0;
 }
 
@@ -271,8 +307,40 @@ static int find_apps(struct watch *w, int64_t apps)
 	return r;
 }
 
-/* All of it in one state of the store. */
-static int find_all(struct watch *w)
+static bool is_known(const void *arg, int64_t id)
+{
+	const struct watch *w = arg;
+	size_t lo = 0, hi = w->count;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (w->known[mid].id < id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < w->count && w->known[lo].id == id;
+}
+
+/* What was received through this mount and removed between two looks: nobody here has ever known it. */
+static int find_lost(struct watch *w, int64_t received)
+{
+	struct draft_dir dir;
+	int64_t id;
+	int r;
+
+	while ((id = drafts_lost(w->v->drafts, received, is_known, w))) {
+		view_forget(w->v, id);
+		if (drafts_forget(w->v->drafts, id, &dir) && ((r = note_name(w, NODE_FIXED, 0, FIXED_GENERATIONS, dir.name)) ||
+							      (r = note_inode(w, NODE_FIXED, 0, FIXED_GENERATIONS))))
+			return r;
+	}
+	return 0;
+}
+
+/* All of it in one state of the store, which has what was received before. */
+static int find_all(struct watch *w, int64_t received)
 {
 	struct totals t;
 	int r;
@@ -283,9 +351,11 @@ static int find_all(struct watch *w)
 		return r;
 	if (t.generations != (int64_t)w->count && (r = find_removed(w)))
 		return r;
-	if (t.archives != w->archives && (r = find_changed(w, true)))
+	if ((r = find_lost(w, received)) || (t.archives != w->archives && (r = find_changed(w, true))))
 		return r;
 	if (t.apps != w->apps && (r = find_apps(w, t.apps)))
+		return r;
+	if (t.metadata != w->metadata && (r = find_metadata(w, t.metadata)))
 		return r;
 	if ((r = find_snapshots(w)) || (r = find_logs(w)))
 		return r;
@@ -338,16 +408,17 @@ static void publish(struct watch *w, const struct watch_sink *sink)
 
 static int look(struct watch *w)
 {
-	int64_t version;
+	int64_t version, received = drafts_newest(w->v->drafts);
 	int r;
 
 	if (!w->st && (r = view_open(w->v, &w->st)))
 		return r;
-	if ((r = data_version(w, &version)) || version == w->version)
+	if ((r = data_version(w, &version)) || (version == w->version && received == w->received))
 		return r;
-	if ((r = find_all(w)))
+	if ((r = find_all(w, received)))
 		return r;
 	w->version = version;
+	w->received = received;
 	return 0;
 }
 
@@ -389,6 +460,7 @@ static int baseline(struct watch *w)
 		return r < 0 ? r : -EUCLEAN;
 	w->snapshot = col_i64(&q, 0);
 	w->apps = t.apps;
+	w->metadata = t.metadata;
 	w->events = w->events_next = w->v->events;
 	return 0;
 }

@@ -1,4 +1,5 @@
 #include "store/app.h"
+#include "store/base/buf.h"
 #include "store/base/utf8.h"
 
 bool app_name_valid(const char *name)
@@ -6,14 +7,8 @@ bool app_name_valid(const char *name)
 	size_t n = name ? strlen(name) : 0;
 
 	/* Spaces at an end cannot be seen. */
-	if (!n || *name == ' ' || name[n - 1] == ' ' || n > APP_NAME_MAX || !utf8_valid(name, n) || strpbrk(name, "/:@"))
+	if (!n || *name == ' ' || name[n - 1] == ' ' || n > APP_NAME_MAX || !utf8_plain(name, n) || strpbrk(name, "/:@"))
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		const unsigned char c = (unsigned char)name[i];
-
-		if (c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)name[i + 1] < 0xa0))
-			return false;
-	}
 	return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && strncmp(name, "req_", 4) != 0 && *name != '-';
 }
 
@@ -35,6 +30,17 @@ int user_find(struct genstore *st, const char *name, char ret_id[ID_UUID])
 	bind_text(&q, name ? name : "local");
 	r = take_id(&q, ret_id);
 	return r == -ENOENT ? store_fail(st, r, "no user '%s'", name ? name : "local") : r;
+}
+
+int user_name(struct genstore *st, const char *id, char **ret_name)
+{
+	STMT q = db_stmt(&st->db, "SELECT name FROM users WHERE id = ?");
+	int r;
+
+	bind_text(&q, id);
+	if ((r = stmt_step(&q)) <= 0)
+		return r < 0 ? r : store_fail(st, -ENOENT, "no user '%s'", id);
+	return col_dup(&q, 0, ret_name);
 }
 
 int app_find(struct genstore *st, const char *user_id, const char *name, char ret_id[ID_UUID])
@@ -59,34 +65,69 @@ int app_name(struct genstore *st, const char *app_id, char **ret_name)
 	return col_dup(&q, 0, ret_name);
 }
 
-int app_create(struct genstore *st, const char *user_id, const char *name, char ret_id[ID_UUID])
+static int insert_app(struct genstore *st, const char *user_id, const char *name, const char *id)
 {
 	STMT q = db_stmt(&st->db, "INSERT INTO apps(id, user_id, app_name, created_at) VALUES (?, ?, ?, ?)");
-	char id[ID_UUID], now[CLOCK_TEXT];
-	int r;
+	char now[CLOCK_TEXT];
 
-	if ((r = id_uuid4(&st->ids, id)))
-		return r;
 	store_now(st, now);
 	bind_text(&q, id);
 	bind_text(&q, user_id);
 	bind_text(&q, name);
 	bind_text(&q, now);
-	if ((r = stmt_run(&q)))
+	return stmt_run(&q);
+}
+
+int app_create(struct genstore *st, const char *user_id, const char *name, char ret_id[ID_UUID])
+{
+	char id[ID_UUID];
+	int r = id_uuid4(&st->ids, id);
+
+	if (r || (r = insert_app(st, user_id, name, id)))
 		return r;
 	memcpy(ret_id, id, ID_UUID);
 	return 0;
 }
 
-int audit_add(struct genstore *st, const char *action, const char *subject, const char *details)
+/* 0: it is there, and this user's. -EPERM: another's. */
+static int owned_app(struct genstore *st, const char *user_id, const char *app_id)
 {
-	STMT q = db_stmt(&st->db, "INSERT INTO audit_log(created_at, action, subject, details) VALUES (?, ?, ?, ?)");
-	char now[CLOCK_TEXT];
+	STMT q = db_stmt(&st->db, "SELECT user_id = ? FROM apps WHERE id = ?");
+	int r;
 
-	store_now(st, now);
-	bind_text(&q, now);
-	bind_text(&q, action);
-	bind_text(&q, subject);
-	bind_text(&q, details);
-	return stmt_run(&q);
+	bind_text(&q, user_id);
+	bind_text(&q, app_id);
+	if ((r = stmt_step(&q)) <= 0)
+		return r < 0 ? r : -ENOENT;
+	return col_i64(&q, 0) ? 0 : -EPERM;
+}
+
+/* The name, or the first of "name (2)", "name (3)" ... that no other app of the user has. */
+static int free_name(struct genstore *st, const char *user_id, const char *name, struct buf *out)
+{
+	char other[ID_UUID];
+	int r = 0;
+
+	for (int n = 1; !r; n++) {
+		buf_reset(out);
+		buf_adds(out, name);
+		if (n > 1)
+			buf_addf(out, " (%d)", n);
+		r = buf_error(out) ? -ENOMEM : app_find(st, user_id, buf_str(out), other);
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
+int app_adopt(struct genstore *st, const char *user_id, const char *app_id, const char *name, char ret_id[ID_UUID])
+{
+	AUTO(buf_release) struct buf taken = BUF_INIT;
+	int r = id_is_uuid(app_id) ? owned_app(st, user_id, app_id) : -EPERM;
+
+	if (r == -EPERM)
+		return store_fail(st, -ENOENT, "no app '%s' of this user", app_id);
+	if (r == -ENOENT && !(r = free_name(st, user_id, name, &taken)))
+		r = insert_app(st, user_id, buf_str(&taken), app_id);
+	if (!r)
+		memcpy(ret_id, app_id, ID_UUID);
+	return r;
 }

@@ -11,13 +11,17 @@ bool app_name_valid(const char *name);
 
 /* The id of the user with that name or id; NULL is `local`. -ENOENT. */
 int user_find(struct genstore *st, const char *name, char ret_id[ID_UUID]);
+/* What a user is called: a copy. -ENOENT. */
+int user_name(struct genstore *st, const char *id, char **ret_name);
 /* The app's id. -ENOENT. */
 int app_find(struct genstore *st, const char *user_id, const char *name, char ret_id[ID_UUID]);
 /* What it is called: a copy. Its generations can have another name, those that were here before apps were. -ENOENT. */
 int app_name(struct genstore *st, const char *app_id, char **ret_name);
 int app_create(struct genstore *st, const char *user_id, const char *name, char ret_id[ID_UUID]);
-
-/* Appends to audit_log, in the caller's transaction. details is JSON or NULL. */
-int audit_add(struct genstore *st, const char *action, const char *subject, const char *details);
+/*
+ * The app with an id from elsewhere: the one that is here, else a new one, with " (2)" and so on behind its name where another app has it.
+ * -ENOENT: the id is none, or another user's.
+ */
+int app_adopt(struct genstore *st, const char *user_id, const char *app_id, const char *name, char ret_id[ID_UUID]);
 
 #endif

@@ -66,7 +66,7 @@ static int count_rows(struct check *c)
 {
 	STMT q = db_stmt(&c->st->db, "SELECT (SELECT count(*) FROM piece) + (SELECT count(*) FROM content) + (SELECT count(*) FROM manifest)"
 				     " + (SELECT count(*) FROM seal) + (SELECT count(*) FROM generation_requests)"
-				     " + (SELECT count(*) FROM iteration_snapshots)");
+				     " + (SELECT count(*) FROM iteration_snapshots) + (SELECT count(*) FROM artifact_content)");
 	int r = stmt_step(&q);
 
 	if (r > 0)
@@ -171,7 +171,8 @@ int check_store(struct genstore *st, unsigned flags, const struct check_options 
 	/* Contents before pieces: a piece that was read for a content is not read again. */
 	static int (*const parts[])(struct check *c) = {
 		check_header, check_integrity, check_references, check_schema, count_rows, check_contents, check_pieces,
-		check_manifests, check_seals, check_foreign, check_generations, check_iterations, check_events, count_unused,
+		check_manifests, check_seals, check_foreign, check_generations, check_iterations, check_events,
+		check_artifacts, check_audit, count_unused,
 	};
 	AUTO(check_free) struct check *c = calloc(1, sizeof(*c));
 	int r;

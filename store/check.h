@@ -11,7 +11,7 @@ enum {
 struct check_options {
 	/*
 	 * Called for each problem. kind is one of header, database, schema, reference, piece, content, manifest, seal, archive, generation,
-	 * iteration, event, cost, row; subject says which ("42", "req_x"), words what is wrong.
+	 * iteration, event, artifact, audit, cost, row; subject says which ("42", "req_x"), words what is wrong.
 	 */
 	void (*problem)(void *arg, const char *kind, const char *subject, const char *words);
 	/* Rows looked at so far, of about how many. Both may be NULL. */
@@ -21,7 +21,7 @@ struct check_options {
 
 struct check_result {
 	int64_t problems;
-	int64_t pieces, contents, manifests, seals, generations, iterations, events; /* looked at */
+	int64_t pieces, contents, manifests, seals, generations, iterations, events, artifacts, audit_rows; /* looked at */
 	int64_t bytes;            /* of content and archives, read and hashed */
 	struct gc_result unused;  /* what gc would remove: no damage. All 0 where there are problems */
 };

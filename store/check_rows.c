@@ -1,11 +1,11 @@
 /* The rows that people see: generations, their iterations and logs. */
+#include "store/audit.h"
+#include "store/base/json_read.h"
 #include "store/check_inside.h"
 #include "store/event.h"
 #include "store/generation.h"
 #include "store/migrate_tree.h"
 #include "store/sums.h"
-
-#include <jansson.h>
 
 enum { METADATA_MAX = 1 << 20 };
 
@@ -15,11 +15,6 @@ static bool is_legacy(const char *request_id)
 	return strncmp(request_id, "req_legacy_", 11) == 0;
 }
 
-static bool is_final(const char *status)
-{
-	return !strcmp(status, "completed") || !strcmp(status, "failed") || !strcmp(status, "cancelled");
-}
-
 static int check_time(struct check *c, const char *kind, const char *subject, const char *column, const char *text)
 {
 	int64_t seconds;
@@ -27,11 +22,6 @@ static int check_time(struct check *c, const char *kind, const char *subject, co
 	if (!text || !clock_parse(text, &seconds))
 		return 0;
 	return check_found(c, kind, subject, "%s '%s' is not a time", column, text);
-}
-
-static void json_free(json_t **j)
-{
-	json_decref(*j);
 }
 
 static bool same_text(const json_t *j, const char *key, const char *text)
@@ -104,7 +94,7 @@ static int check_metadata(struct check *c, const struct generation *g, bool give
 {
 	AUTO(object_unrefp) struct object *o = NULL;
 	AUTO(free_ptr) char *text = NULL;
-	AUTO(json_free) json_t *j = NULL;
+	AUTO(json_unref) json_t *j = NULL;
 	ssize_t n;
 	int r = object_of_content(c->st, g->metadata_id, &o);
 
@@ -127,11 +117,11 @@ static int check_columns(struct check *c, const struct generation *g, bool recei
 	check_time(c, "generation", g->request_id, "created_at", g->created_at);
 	check_time(c, "generation", g->request_id, "updated_at", g->updated_at);
 	check_time(c, "generation", g->request_id, "completed_at", g->completed_at);
-	if (is_final(g->status) != (g->completed_at != NULL))
+	if (generation_is_final(g->status) != (g->completed_at != NULL))
 		check_found(c, "generation", g->request_id, "it is %s and %s completed_at", g->status,
 			    g->completed_at ? "has a" : "has no");
 	/* An archive that was handed in can be there while its generation still runs. */
-	if (g->metadata_id && !is_final(g->status) && !received)
+	if (g->metadata_id && !generation_is_final(g->status) && !received)
 		check_found(c, "generation", g->request_id, "it is sealed and %s", g->status);
 	return 0;
 }
@@ -305,4 +295,18 @@ int check_events(struct check *c)
 {
 	return check_each(c, "SELECT generation_request_id FROM generation_events WHERE generation_request_id > ?"
 			     " ORDER BY generation_request_id LIMIT 1", check_log);
+}
+
+static int bad_audit_row(void *arg, int64_t id, const char *words)
+{
+	char subject[24] = "-";
+
+	if (id)
+		snprintf(subject, sizeof(subject), "%lld", (long long)id);
+	return check_found(arg, "audit", subject, "%s", words);
+}
+
+int check_audit(struct check *c)
+{
+	return check_verdict(c, "audit", "-", audit_verify(c->st, NULL, bad_audit_row, c, &c->result.audit_rows));
 }

@@ -4,16 +4,6 @@
 
 #include <sys/statvfs.h>
 
-static int ask(struct genstore *st, const char *sql, int64_t *ret_number)
-{
-	STMT q = db_stmt(&st->db, sql);
-	int r = stmt_step(&q);
-
-	if (r > 0)
-		*ret_number = col_i64(&q, 0);
-	return r < 0 ? r : 0;
-}
-
 /* As SQLite chooses it. */
 static const char *temporary_folder(void)
 {
@@ -89,8 +79,8 @@ int gc_compact(struct genstore *st, int64_t *ret_before, int64_t *ret_after)
 	int64_t before = 0, after = 0, unused = 0;
 	int r;
 
-	if ((r = ask(st, size_sql, &before)) || (r = ask(st, free_sql, &unused)) ||
-	    (r = check_rooms(st, before - unused, before)) || (r = vacuum(st)) || (r = ask(st, size_sql, &after)))
+	if ((r = db_number(&st->db, size_sql, &before)) || (r = db_number(&st->db, free_sql, &unused)) ||
+	    (r = check_rooms(st, before - unused, before)) || (r = vacuum(st)) || (r = db_number(&st->db, size_sql, &after)))
 		return r;
 	*ret_before = before;
 	*ret_after = after;

@@ -124,13 +124,20 @@ int control_state(struct genstore *st, int64_t id, char **ret_why)
 
 int control_clear(struct genstore *st, const char *request_id)
 {
-	STMT q = db_stmt(&st->db, "DELETE FROM generation_controls WHERE generation_request_id ="
-				  " (SELECT id FROM generation_requests WHERE request_id = ?)");
+	/* A refusal stays until it is read, or until nobody can be there any more to read it. */
+	STMT q = db_stmt(&st->db, "DELETE FROM generation_controls WHERE (command IN ('cancel', 'stop') OR created_at < ?)"
+				  " AND generation_request_id = (SELECT id FROM generation_requests WHERE request_id = ?)");
+	STMT u = db_stmt(&st->db, "UPDATE generation_controls SET refused = 'its genstore ended before this was done'"
+				  " WHERE refused IS NULL AND generation_request_id = (SELECT id FROM generation_requests WHERE request_id = ?)");
 	STMT p = db_stmt(&st->db, "DELETE FROM generation_questions WHERE generation_request_id ="
 				  " (SELECT id FROM generation_requests WHERE request_id = ?)");
+	char old[CLOCK_TEXT];
 	int r;
 
+	clock_format(clock_now(&st->clock) - CONTROL_READ_S, old);
+	bind_text(&q, old);
 	bind_text(&q, request_id);
+	bind_text(&u, request_id);
 	bind_text(&p, request_id);
-	return (r = stmt_run(&q)) ? r : stmt_run(&p);
+	return (r = stmt_run(&q)) || (r = stmt_run(&u)) ? r : stmt_run(&p);
 }

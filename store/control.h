@@ -12,7 +12,8 @@
 
 enum {
 	CONTROL_WAITING_MAX = 100,      /* rows that wait for one generation */
-	CONTROL_TEXT_MAX = 128 << 10,   /* bytes of a choice or a text */
+	CONTROL_TEXT_MAX = 64 << 10,    /* bytes of a choice or a text */
+	CONTROL_READ_S = 3600,          /* for who posted a message to see that it was refused */
 };
 
 enum control_kind {
@@ -52,7 +53,10 @@ int question_drop(struct genstore *st, int64_t generation);
 /* -ENOENT when nothing is asked. */
 int question_get(struct genstore *st, int64_t generation, struct question *ret_q);
 
-/* Nobody has it in hand any more: all messages and questions go. */
+/*
+ * Nobody has it in hand any more. Wishes for its end are over, as is the question; other messages that were not taken are refused, so that
+ * who posted them learns of it.
+ */
 int control_clear(struct genstore *st, const char *request_id);
 
 #endif

@@ -299,6 +299,16 @@ int col_bytes(const struct stmt *q, int i, void *out, size_t n)
 	return 0;
 }
 
+int db_number(struct db *db, const char *sql, int64_t *ret_number)
+{
+	STMT q = db_stmt(db, sql);
+	int r = stmt_step(&q);
+
+	if (r > 0)
+		*ret_number = col_i64(&q, 0);
+	return r < 0 ? r : 0;
+}
+
 int db_data_version(struct db *db, int64_t *ret_version)
 {
 	STMT q = db_stmt(db, "PRAGMA data_version");

@@ -107,6 +107,8 @@ int col_dup(const struct stmt *q, int i, char **ret_s);
 /* Exactly n bytes, else -EUCLEAN: a column that another program spoiled. */
 int col_bytes(const struct stmt *q, int i, void *out, size_t n);
 
+/* What a statement without parameters says, one number; left as it is where there is no row. */
+int db_number(struct db *db, const char *sql, int64_t *ret_number);
 /* PRAGMA data_version: another number whenever another connection has committed. */
 int db_data_version(struct db *db, int64_t *ret_version);
 

@@ -5,6 +5,7 @@
 #ifndef GENSTORE_EVENT_H
 #define GENSTORE_EVENT_H
 
+#include "store/cost.h"
 #include "store/object.h"
 
 enum { EVENT_LINE_MAX = 64 << 10 }; /* bytes of one line; longer ones are cut with a mark */
@@ -29,13 +30,5 @@ int event_next(struct genstore *st, int64_t generation, int64_t after, struct ev
 /* log.txt: its size now, and bytes of it. */
 int log_size(struct genstore *st, int64_t generation, int64_t *ret_size);
 ssize_t log_read(struct genstore *st, int64_t generation, int64_t offset, size_t n, void *out);
-
-struct cost {
-	int64_t iteration, input_tokens, output_tokens, duration_ms;
-	double cost_usd;
-};
-int cost_add(struct genstore *st, int64_t generation, const struct cost *c);
-/* Sums over a generation; iteration is the number of rows. */
-int cost_total(struct genstore *st, int64_t generation, struct cost *ret_c);
 
 #endif

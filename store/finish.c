@@ -1,5 +1,6 @@
 /* The end of a generation: its last iteration sealed, metadata.json, and the row's last columns, all at once. */
 #include "store/generation.h"
+#include "store/audit.h"
 #include "store/base/json.h"
 #include "store/stage.h"
 
@@ -150,14 +151,60 @@ static int set_columns(struct genstore *st, int64_t id, const struct completion 
 	STMT q = db_stmt(&st->db, "UPDATE generation_requests SET github_url = coalesce(nullif(?2, ''), github_url),"
 				  " artifacts_github_url = coalesce(rtrim(nullif(?2, ''), '/') || '-artifacts', artifacts_github_url),"
 				  " github_commit = coalesce(?3, github_commit), deployment_url = coalesce(?4, deployment_url),"
-				  " last_session_id = coalesce(?5, last_session_id) WHERE id = ?1");
+				  " last_session_id = coalesce(?5, last_session_id),"
+				  " schema_snapshot = coalesce(?6, schema_snapshot) WHERE id = ?1");
 
 	bind_i64(&q, id);
 	bind_text(&q, c->github_url);
 	bind_text(&q, c->github_commit);
 	bind_text(&q, c->flyio_url ? c->flyio_url : deployment);
 	bind_text(&q, c->session_id);
+	bind_text(&q, c->schema_snapshot);
 	return stmt_run(&q);
+}
+
+int generation_schema(struct genstore *st, int64_t id, char **ret_json)
+{
+	STMT q = db_stmt(&st->db, "SELECT schema_snapshot FROM generation_requests WHERE id = ?");
+	int r;
+
+	bind_i64(&q, id);
+	if ((r = stmt_step(&q)) <= 0)
+		return r ? r : store_fail(st, -ENOENT, "no generation %lld", (long long)id);
+	return col_dup(&q, 0, ret_json);
+}
+
+int generation_set_schema(struct genstore *st, int64_t id, const char *schema)
+{
+	STMT q = db_stmt(&st->db, "UPDATE generation_requests SET schema_snapshot = ?2 WHERE id = ?1 AND schema_snapshot IS NULL");
+
+	bind_i64(&q, id);
+	bind_text(&q, schema);
+	return stmt_run(&q);
+}
+
+static int audit_project(struct genstore *st, const struct generation *g, const char *ref)
+{
+	AUTO(buf_release) struct buf details = BUF_INIT;
+	struct jw j;
+
+	jw_begin(&j, &details, 0);
+	jw_object(&j, NULL);
+	jw_str(&j, "supabase_project_ref", ref);
+	jw_end(&j);
+	return buf_error(&details) ? buf_error(&details) : audit_write(st, "generation.project", g->request_id, buf_str(&details));
+}
+
+int generation_set_project(struct genstore *st, const struct generation *g, const char *ref)
+{
+	STMT q = db_stmt(&st->db, "UPDATE generation_requests SET supabase_project_ref = ?2 WHERE id = ?1 AND supabase_project_ref IS NOT ?2");
+	int r;
+
+	bind_i64(&q, g->id);
+	bind_text(&q, ref);
+	if ((r = stmt_run(&q)) || !db_changes(&st->db))
+		return r;
+	return audit_project(st, g, ref);
 }
 
 int generation_finish(struct genstore *st, int64_t id, const struct completion *c)

@@ -101,6 +101,11 @@ int foreign_fill(struct foreign *f, size_t n)
 	return sink_fill(f->sink, n);
 }
 
+bool foreign_has_failed(const struct foreign *f)
+{
+	return sink_has_failed(f->sink);
+}
+
 int foreign_write(struct foreign *f, const void *bytes, size_t n)
 {
 	const uint8_t *from = bytes;
@@ -192,6 +197,16 @@ int foreign_end(struct foreign *f, struct foreign_archive *ret_a)
 		snprintf(f->archive.reason, sizeof(f->archive.reason), "%s", *s->reason ? s->reason : strerror(-f->archive.error));
 	*ret_a = f->archive;
 	return 0;
+}
+
+int foreign_sync(struct foreign *f)
+{
+	return f->ended ? sink_flush(f->sink) : store_fail(f->st, -EINVAL, "the archive has not arrived");
+}
+
+ssize_t foreign_read(struct foreign *f, int64_t offset, size_t n, void *out)
+{
+	return sink_read(f->sink, offset, n, out);
 }
 
 static int is_there(struct genstore *st, int64_t piece)

@@ -11,7 +11,8 @@
  * While the bytes come in, two threads of the sink's own hash them, and unpack them: every archive is read to its end, and
  * measured against the limits, before anybody sees it. Neither touches the store; all rows are written by the caller's thread.
  *
- * Memory: FOREIGN_MEMORY for the bytes, 1 MiB to unpack with, and about 200 bytes an entry.
+ * Memory: FOREIGN_MEMORY for the bytes, 1 MiB to unpack with, about 200 bytes an entry, and what was noted of spans since the last batch was written: 32 KiB
+ * at most for each MiB unpacked, so that an archive of nothing but the worst case could have 250 MiB of it.
  */
 #ifndef GENSTORE_FOREIGN_H
 #define GENSTORE_FOREIGN_H
@@ -19,7 +20,7 @@
 #include "store/generation.h"
 
 enum {
-	FOREIGN_BATCH = 16,                  /* pieces of PIECE_MAX written in one transaction */
+	FOREIGN_BATCH = 8,                   /* pieces of PIECE_MAX written in one transaction */
 	FOREIGN_MEMORY = 2 * FOREIGN_BATCH * PIECE_MAX,
 	FOREIGN_METADATA_MAX = 1 << 20,      /* bytes of a metadata.json that is handed in */
 };
@@ -53,6 +54,12 @@ int foreign_write(struct foreign *f, const void *bytes, size_t n);
 int foreign_room(struct foreign *f, void **ret_bytes, size_t *ret_n);
 int foreign_fill(struct foreign *f, size_t n);
 
+/*
+ * Whether it is known already that it cannot be browsed: who would refuse it need not wait for the rest, and gets the reason
+ * from foreign_end().
+ */
+bool foreign_has_failed(const struct foreign *f);
+
 struct foreign_archive {
 	int64_t size;
 	uint8_t sha256[SHA256_SIZE];
@@ -66,6 +73,10 @@ struct foreign_archive {
  * no error here: it is for the caller to refuse it or to keep it as opaque bytes.
  */
 int foreign_end(struct foreign *f, struct foreign_archive *ret_a);
+/* After foreign_end(): writes what is still in memory, which foreign_receive() would do. On disk when this returns 0. */
+int foreign_sync(struct foreign *f);
+/* Up to n of the bytes that arrived so far, 0 at their end: for who has to begin again, and did not keep them. */
+ssize_t foreign_read(struct foreign *f, int64_t offset, size_t n, void *out);
 
 struct foreign_receive {
 	const char *request_id; /* NULL: made here. One that exists and is not final: that generation's archive */
@@ -74,6 +85,8 @@ struct foreign_receive {
 	const char *prompt;     /* NULL: unknown */
 	const void *metadata;   /* metadata.json as it was handed in, kept verbatim; NULL: what foreign_metadata() was given, else ours */
 	size_t metadata_size;
+	const char *app_id, *parent, *created_at; /* of a generation that was made in another store: as in struct generation_request */
+	int64_t number;
 	bool opaque;            /* keep it although it cannot be browsed: there is no tree then */
 };
 
@@ -91,11 +104,15 @@ int foreign_receive(struct foreign *f, const struct foreign_receive *how, struct
  */
 int foreign_metadata(struct genstore *st, const char *request_id, const void *bytes, size_t n);
 
+/* Whether a generation has an archive that was handed in, and its metadata.json is still ours: 1 or 0. */
+int foreign_lacks_metadata(struct genstore *st, int64_t generation);
+
 /* Whether the files of a tree are inside an archive that was handed in. */
 bool foreign_is_tree(const struct manifest *m);
 /*
  * The same tree with contents of its own: what resume and fork begin with. *ret_m is m itself (one more reference) when it is not foreign,
  * else a manifest that is stored; in bounded transactions: not inside of one.
+ * Nothing names that manifest yet: who does looks in the same transaction whether it is still there, or has been collected (-ENOENT of manifest_load()).
  */
 int foreign_import_tree(struct genstore *st, struct manifest *m, struct manifest **ret_m);
 

@@ -242,6 +242,14 @@ int foreign_file_get(struct genstore *st, int64_t id, struct foreign_file *ret_f
 	return r;
 }
 
+/* Its part of the index that it holds on to: all files of an archive together answer for all of it. */
+static size_t cost_of(const struct foreign_index *i)
+{
+	size_t index = sizeof(*i) + i->span_count * sizeof(*i->spans) + i->file_count * sizeof(*i->files) + object_cost(i->bytes);
+
+	return sizeof(struct file_object) + index / (i->file_count + 1);
+}
+
 int foreign_file_open(struct genstore *st, int64_t id, struct object **ret_o)
 {
 	static const struct object_class class = { file_read, file_release };
@@ -254,7 +262,7 @@ int foreign_file_open(struct genstore *st, int64_t id, struct object **ret_o)
 		return r;
 	if (!(o = malloc(sizeof(*o))))
 		return -ENOMEM;
-	*o = (struct file_object){ .object = { .class = &class, .size = f->size, .cost = sizeof(*o), .refs = 1 }, .offset = f->offset };
+	*o = (struct file_object){ .object = { .class = &class, .size = f->size, .cost = cost_of(i), .refs = 1 }, .offset = f->offset };
 	o->index = MOVE(i);
 	*ret_o = &o->object;
 	return 0;

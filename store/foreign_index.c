@@ -57,11 +57,6 @@ static int encode(const struct foreign_index *i, struct buf *out)
 	return buf_error(out);
 }
 
-static uint32_t u32le(const uint8_t *p)
-{
-	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 /* *window goes on to the next of the list's. */
 static int decode_span(struct cursor *c, const struct foreign_span *before, const struct idlist *windows, size_t *window,
 		       struct foreign_span *ret_s)

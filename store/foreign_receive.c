@@ -1,19 +1,13 @@
 /* What was handed in becomes a generation's: archives and metadata.json, in any order. */
 #include "store/app.h"
+#include "store/base/json_read.h"
 #include "store/foreign_arrived.h"
 #include "store/stage.h"
-
-#include <jansson.h>
-
-static void json_free(json_t **j)
-{
-	json_decref(*j);
-}
 
 /* What a metadata.json is, and which app it names: *ret_app is NULL when it names none that can be. */
 static int read_metadata(struct genstore *st, const void *bytes, size_t n, char **ret_app)
 {
-	AUTO(json_free) json_t *j = NULL;
+	AUTO(json_unref) json_t *j = NULL;
 	const char *name;
 
 	if (n > FOREIGN_METADATA_MAX)
@@ -237,17 +231,13 @@ static int insert_archive(struct genstore *st, const struct generation *g, const
 	return stmt_run(&q);
 }
 
-static bool is_final(const struct generation *g)
-{
-	return !strcmp(g->status, "completed") || !strcmp(g->status, "failed") || !strcmp(g->status, "cancelled");
-}
-
 /* The generation that it is for. *ret_new: made here, and still to be completed. */
 static int find_or_make(struct genstore *st, const struct foreign_receive *how, const char *app, struct generation *ret_g, bool *ret_new)
 {
 	const struct generation_request req = {
-		.user_id = how->user_id, .app_name = app, .prompt = how->prompt, .mode = "single-shot", .type = "new",
-		.request_id = how->request_id, .max_iterations = 1,
+		.user_id = how->user_id, .app_name = app, .prompt = how->prompt, .mode = "single-shot",
+		.type = how->parent ? "resume" : "new", .request_id = how->request_id, .max_iterations = 1, .app_id = how->app_id,
+		.parent = how->parent, .created_at = how->created_at, .number = how->number,
 	};
 	AUTO(free_ptr) char *by_id = NULL;
 	struct generation_request named = req;
@@ -256,7 +246,7 @@ static int find_or_make(struct genstore *st, const struct foreign_receive *how, 
 	*ret_new = r == -ENOENT;
 	if (!r && ret_g->metadata_id)
 		return store_fail(st, -EEXIST, "'%s' has an archive; it is never replaced", ret_g->request_id);
-	if (!r && is_final(ret_g))
+	if (!r && generation_is_final(ret_g->status))
 		return store_fail(st, -EEXIST, "'%s' is %s: it takes no archive any more", ret_g->request_id, ret_g->status);
 	if (r != -ENOENT)
 		return r;
@@ -444,11 +434,20 @@ int foreign_metadata(struct genstore *st, const char *request_id, const void *by
 	r = generation_by_request(st, request_id, &g);
 	if (r && r != -ENOENT)
 		return r;
-	if (!r && !g.metadata_id && is_final(&g))
+	if (!r && !g.metadata_id && generation_is_final(g.status))
 		return store_fail(st, -EEXIST, "'%s' is %s: it takes nothing any more", request_id, g.status);
 	if ((!r && g.metadata_id && (r = late_metadata(st, &g, &v, v.metadata, app))))
 		return r;
 	if ((r = put_received(st, request_id, &v)))
 		return r;
 	return txn_commit(&t);
+}
+
+int foreign_lacks_metadata(struct genstore *st, int64_t generation)
+{
+	STMT q = db_stmt(&st->db, "SELECT 1 FROM received AS v JOIN generation_requests AS g ON g.request_id = v.request_id"
+				  " WHERE g.id = ? AND v.archive = 1 AND v.metadata_id IS NULL");
+
+	bind_i64(&q, generation);
+	return stmt_step(&q);
 }

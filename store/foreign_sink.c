@@ -368,6 +368,16 @@ int sink_end(struct sink *k, struct sink_result *ret_result)
 	return 0;
 }
 
+bool sink_has_failed(struct sink *k)
+{
+	bool failed;
+
+	pthread_mutex_lock(&k->lock);
+	failed = k->scan_error;
+	pthread_mutex_unlock(&k->lock);
+	return failed;
+}
+
 const struct idlist *sink_pieces(const struct sink *k)
 {
 	return &k->pieces;
@@ -381,4 +391,23 @@ const struct idlist *sink_windows(const struct sink *k)
 struct scan *sink_scan(struct sink *k)
 {
 	return &k->scan;
+}
+
+/* What is not written yet is in the ring. */
+ssize_t sink_read(struct sink *k, int64_t offset, size_t n, void *out)
+{
+	int64_t i = offset / PIECE_MAX;
+	size_t skip = (size_t)(offset % PIECE_MAX);
+	const uint8_t *bytes = slot(k, i);
+	size_t size;
+	int r;
+
+	if (offset < 0 || offset >= k->size)
+		return offset < 0 ? -EINVAL : 0;
+	size = (size_t)min_i64(k->size - i * PIECE_MAX, PIECE_MAX);
+	if (i < (int64_t)k->pieces.count && (r = piece_borrow(k->st, k->pieces.ids[i], (int64_t)size, &bytes)))
+		return r;
+	n = (size_t)min_i64((int64_t)n, (int64_t)(size - skip));
+	memcpy(out, bytes + skip, n);
+	return (ssize_t)n;
 }

@@ -30,6 +30,11 @@ int sink_end(struct sink *k, struct sink_result *ret_result);
 /* Writes what is left, in bounded transactions. */
 int sink_flush(struct sink *k);
 bool sink_is_flushed(const struct sink *k);
+/* Up to n of the bytes that are there so far, 0 at their end. */
+ssize_t sink_read(struct sink *k, int64_t offset, size_t n, void *out);
+
+/* Whether the scan has ended with an error already. */
+bool sink_has_failed(struct sink *k);
 
 /* Ids of what was written, in order: the archive, and the windows of spans. */
 const struct idlist *sink_pieces(const struct sink *k);

@@ -1,4 +1,5 @@
 #include "store/gc.h"
+#include "store/audit.h"
 #include "store/mark.h"
 #include "store/piece.h"
 
@@ -44,16 +45,6 @@ static const struct table tables[] = {
 	{ "SELECT coalesce(max(id), 0) FROM piece", "SELECT id, stored FROM piece WHERE id > ? AND id <= ? ORDER BY id LIMIT 1",
 	  "DELETE FROM piece WHERE id = ?", offsetof(struct mark, pieces), offsetof(struct gc_result, pieces) },
 };
-
-static int ask_number(struct genstore *st, const char *sql, int64_t *ret_number)
-{
-	STMT q = db_stmt(&st->db, sql);
-	int r = stmt_step(&q);
-
-	if (r > 0)
-		*ret_number = col_i64(&q, 0);
-	return r < 0 ? r : 0;
-}
 
 static int next_row(struct genstore *st, const struct table *t, int64_t *id, int64_t last, int64_t *ret_stored)
 {
@@ -124,6 +115,19 @@ static int next_epoch(struct genstore *st)
 	return stmt_run(&q);
 }
 
+/* With the last step, where there was anything to do. */
+static int audit(struct sweep *s)
+{
+	const struct gc_result *g = &s->result;
+	char details[160];
+
+	if ((s->o && s->o->dry_run) || !(g->pieces + g->contents + g->manifests + g->seals + g->indexes))
+		return 0;
+	snprintf(details, sizeof(details), "{\"contents\":%lld,\"manifests\":%lld,\"seals\":%lld,\"pieces\":%lld,\"bytes\":%lld}", (long long)g->contents,
+		 (long long)g->manifests, (long long)g->seals, (long long)g->pieces, (long long)g->bytes);
+	return audit_write(s->st, "gc.run", "store", details);
+}
+
 /* One transaction's worth. What others made use of since the last one is marked first: now they have to wait. */
 static int sweep_step(struct sweep *s, size_t *table, int64_t *id, const int64_t last[])
 {
@@ -140,6 +144,8 @@ static int sweep_step(struct sweep *s, size_t *table, int64_t *id, const int64_t
 	if (r < 0)
 		return r;
 	if (s->left < ROWS_A_STEP && (r = next_epoch(s->st)))
+		return r;
+	if (*table == ARRAY_LEN(tables) && (r = audit(s)))
 		return r;
 	return txn_commit(&t);
 }
@@ -194,7 +200,7 @@ static int remove_data(struct genstore *st, const int64_t ids[], int count)
 static int sweep_data(struct genstore *st)
 {
 	int64_t ids[DATA_A_STEP], piece = 0, last = 0;
-	int count, r = ask_number(st, "SELECT coalesce(max(id), 0) >> 8 FROM piece_data", &last);
+	int count, r = db_number(&st->db, "SELECT coalesce(max(id), 0) >> 8 FROM piece_data", &last);
 
 	while (!r && piece <= last) {
 		r = find_data(st, &piece, ids, &count);
@@ -231,7 +237,7 @@ int gc_run(struct genstore *st, const struct gc_options *o, struct gc_result *re
 	int r;
 
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
-		if ((r = ask_number(st, tables[i].last, &last[i])))
+		if ((r = db_number(&st->db, tables[i].last, &last[i])))
 			return r;
 		s.total += last[i];
 	}

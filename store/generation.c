@@ -1,5 +1,7 @@
 #include "store/generation.h"
 #include "store/app.h"
+#include "store/artifact.h"
+#include "store/audit.h"
 #include "store/base/json.h"
 
 #include <stddef.h>
@@ -8,7 +10,7 @@
 	"SELECT g.id, g.generation_number, g.max_iterations, g.current_iteration, g.request_id, g.uuid, g.app_id, g.user_id,"  \
 	" g.app_name, g.prompt, g.initial_prompt, g.status, g.generation_type, g.mode, g.github_url, g.github_commit,"         \
 	" g.artifacts_github_url, g.deployment_url, g.error_message, g.last_session_id, g.s3_path, g.parent_request_id,"      \
-	" g.created_at, g.updated_at, g.completed_at, a.seal_id, a.content_id, a.metadata_id,"                                \
+	" g.supabase_project_ref, g.created_at, g.updated_at, g.completed_at, a.seal_id, a.content_id, a.metadata_id,"                                \
 	" coalesce(s.size, c.size), coalesce(s.sha256, c.sha256), s.manifest_id"                                              \
 	" FROM generation_requests g LEFT JOIN archive a ON a.generation_request_id = g.id"                                   \
 	" LEFT JOIN seal s ON s.id = a.seal_id LEFT JOIN content c ON c.id = a.content_id "
@@ -22,7 +24,8 @@ static const struct { size_t at; bool not_null; } texts[] = {
 	TEXT(mode, true),             TEXT(github_url, false),    TEXT(github_commit, false),
 	TEXT(artifacts_github_url, false), TEXT(deployment_url, false), TEXT(error_message, false),
 	TEXT(last_session_id, false), TEXT(s3_path, false),       TEXT(parent_request_id, false),
-	TEXT(created_at, true),       TEXT(updated_at, true),     TEXT(completed_at, false),
+	TEXT(supabase_project_ref, false), TEXT(created_at, true), TEXT(updated_at, true),
+	TEXT(completed_at, false),
 #undef TEXT
 };
 enum { FIRST_TEXT = 4, AFTER_TEXTS = FIRST_TEXT + ARRAY_LEN(texts) };
@@ -112,6 +115,18 @@ int generation_id(struct genstore *st, const char *request_id, int64_t *ret_id)
 	return 0;
 }
 
+int generation_name(struct genstore *st, int64_t id, char ret_request_id[ID_REQUEST_MAX + 1])
+{
+	STMT q = db_stmt(&st->db, "SELECT request_id FROM generation_requests WHERE id = ?");
+	int r;
+
+	bind_i64(&q, id);
+	if ((r = stmt_step(&q)) <= 0)
+		return r < 0 ? r : store_fail(st, -ENOENT, "no generation %lld", (long long)id);
+	snprintf(ret_request_id, ID_REQUEST_MAX + 1, "%s", col_text(&q, 0));
+	return 0;
+}
+
 int generation_by_request(struct genstore *st, const char *request_id, struct generation *ret_g)
 {
 	int64_t id;
@@ -165,6 +180,35 @@ static int next_number(struct genstore *st, const char *app_id, int64_t *ret_num
 	return stmt_run(&q);
 }
 
+static int number_is_free(struct genstore *st, const char *app_id, int64_t number)
+{
+	STMT q = db_stmt(&st->db, "SELECT 1 FROM generation_requests WHERE app_id = ? AND generation_number = ?");
+	int r;
+
+	bind_text(&q, app_id);
+	bind_i64(&q, number);
+	r = stmt_step(&q);
+	return r < 0 ? r : !r;
+}
+
+/* The one it had elsewhere, unless another generation that was made here meanwhile has it. */
+static int choose_number(struct genstore *st, const struct generation_request *req, const char *app_id, int64_t *ret_number)
+{
+	int r = req->number > 0 ? number_is_free(st, app_id, req->number) : 0;
+
+	*ret_number = req->number;
+	return r > 0 ? 0 : r < 0 ? r : next_number(st, app_id, ret_number);
+}
+
+static int choose_app(struct genstore *st, const struct generation_request *req, const char *user_id, char ret_id[ID_UUID])
+{
+	int r = req->app_id ? app_adopt(st, user_id, req->app_id, req->app_name, ret_id) : -ENOENT;
+
+	if (r == -ENOENT)
+		r = app_find(st, user_id, req->app_name, ret_id);
+	return r == -ENOENT ? app_create(st, user_id, req->app_name, ret_id) : r;
+}
+
 static int insert_request(struct genstore *st, const struct generation_request *req, const char *user_id, const char *app_id,
 			  const char *request_id, int64_t number)
 {
@@ -195,6 +239,22 @@ static int insert_request(struct genstore *st, const struct generation_request *
 	return stmt_run(&q);
 }
 
+static int audit_create(struct genstore *st, const struct generation *g)
+{
+	AUTO(buf_release) struct buf details = BUF_INIT;
+	struct jw j;
+
+	jw_begin(&j, &details, 0);
+	jw_object(&j, NULL);
+	jw_str(&j, "app_id", g->app_id);
+	jw_str(&j, "app_name", g->app_name);
+	jw_int(&j, "generation_number", g->generation_number);
+	jw_str(&j, "generation_type", g->generation_type);
+	jw_str(&j, "parent_request_id", g->parent_request_id);
+	jw_end(&j);
+	return buf_error(&details) ? buf_error(&details) : audit_write(st, "generation.create", g->request_id, buf_str(&details));
+}
+
 int generation_create(struct genstore *st, const struct generation_request *req, struct generation *ret_g)
 {
 	AUTO(generation_release) struct generation g = { 0 };
@@ -215,19 +275,33 @@ int generation_create(struct genstore *st, const struct generation_request *req,
 		return t.error;
 	if ((r = user_find(st, req->user_id, user_id)))
 		return r;
-	if ((r = app_find(st, user_id, req->app_name, app_id)) == -ENOENT)
-		r = app_create(st, user_id, req->app_name, app_id);
-	if (r || (r = next_number(st, app_id, &number)))
+	if ((r = choose_app(st, req, user_id, app_id)) || (r = choose_number(st, req, app_id, &number)))
 		return r;
 	if (!request_id && (r = id_request(&st->ids, made)))
 		return r;
 	if ((r = insert_request(st, req, user_id, app_id, request_id ? request_id : made, number)))
 		return r;
-	if ((r = generation_get(st, db_last_id(&st->db), &g)) || (r = txn_commit(&t)))
+	if ((r = generation_get(st, db_last_id(&st->db), &g)) || (r = audit_create(st, &g)) || (r = txn_commit(&t)))
 		return r;
 	*ret_g = g;
 	g = (struct generation){ 0 };
 	return 0;
+}
+
+bool generation_is_final(const char *status)
+{
+	return !strcmp(status, "completed") || !strcmp(status, "failed") || !strcmp(status, "cancelled");
+}
+
+/* Before it changes. Of one that is gone there is nothing to say. */
+static int audit_status(struct genstore *st, int64_t id, const char *status)
+{
+	STMT q = db_stmt(&st->db, "SELECT request_id, status FROM generation_requests WHERE id = ?");
+	int r;
+
+	bind_i64(&q, id);
+	r = stmt_step(&q);
+	return r > 0 ? audit_change(st, "generation.status", col_text(&q, 0), "status", col_text(&q, 1), status) : r;
 }
 
 int generation_set_status(struct genstore *st, int64_t id, const char *status, const char *error_message)
@@ -238,6 +312,10 @@ int generation_set_status(struct genstore *st, int64_t id, const char *status, c
 	char now[CLOCK_TEXT];
 	int r;
 
+	TXN t = txn_begin(&st->db);
+
+	if ((r = t.error) || (r = audit_status(st, id, status)))
+		return r;
 	store_now(st, now);
 	bind_i64(&q, id);
 	bind_text(&q, status);
@@ -249,7 +327,47 @@ int generation_set_status(struct genstore *st, int64_t id, const char *status, c
 		return store_fail(st, -ESTALE, "generation %lld cannot become '%s' from the state it is in", (long long)id, status);
 	if (!r && !db_changes(&st->db))
 		return store_fail(st, -ENOENT, "generation %lld is gone", (long long)id);
-	return r;
+	return r ? r : txn_commit(&t);
+}
+
+int generation_set_session(struct genstore *st, int64_t id, const char *session_id)
+{
+	STMT q = db_stmt(&st->db, "UPDATE generation_requests SET last_session_id = ?2 WHERE id = ?1 AND last_session_id IS NOT ?2");
+
+	bind_i64(&q, id);
+	bind_text(&q, session_id);
+	return stmt_run(&q);
+}
+
+int generation_session(struct genstore *st, const struct generation *g, struct session *ret_s)
+{
+	AUTO(free_ptr) char *user = NULL;
+	char organization[ID_UUID];
+	int r;
+
+	if ((r = user_name(st, g->user_id, &user)) || (r = organization_find(st, user, organization)))
+		return r;
+	return session_find(st, organization, g->request_id, ret_s);
+}
+
+/* Screenshots are the generation's own; what people put into its session is theirs. */
+static int remove_screenshots(struct genstore *st, const struct generation *g)
+{
+	struct artifact_filter filter = { .type = "screenshot" };
+	struct session s;
+	int64_t removed;
+	int r;
+
+	if ((r = generation_session(st, g, &s)))
+		return r == -ENOENT ? 0 : r;
+	filter.session_id = s.id;
+	filter.organization_id = s.organization_id;
+	if ((r = artifact_remove(st, &filter, &removed)))
+		return r;
+	STMT q = db_stmt(&st->db, "DELETE FROM sessions WHERE session_id = ?1 AND NOT EXISTS (SELECT 1 FROM artifacts WHERE session_id = ?1)");
+
+	bind_text(&q, s.id);
+	return stmt_run(&q);
 }
 
 int generation_remove(struct genstore *st, int64_t id)
@@ -272,7 +390,7 @@ int generation_remove(struct genstore *st, int64_t id)
 	jw_str(&j, "app_id", g.app_id);
 	jw_int(&j, "generation_number", g.generation_number);
 	jw_end(&j);
-	if ((r = audit_add(st, "generation.remove", g.request_id, buf_str(&details))))
+	if ((r = audit_write(st, "generation.remove", g.request_id, buf_str(&details))) || (r = remove_screenshots(st, &g)))
 		return r;
 
 	STMT q = db_stmt(&st->db, "DELETE FROM generation_requests WHERE id = ?");

@@ -5,13 +5,14 @@
 #define GENSTORE_GENERATION_H
 
 #include "store/archive.h"
+#include "store/session.h"
 
 /* A row of generation_requests with what is known of its archive. Text is owned: generation_release(). NULL where the column is. */
 struct generation {
 	int64_t id, generation_number, max_iterations, current_iteration;
 	char *request_id, *uuid, *app_id, *user_id, *app_name, *prompt, *initial_prompt, *status, *generation_type, *mode,
 		*github_url, *github_commit, *artifacts_github_url, *deployment_url, *error_message, *last_session_id, *s3_path,
-		*parent_request_id, *created_at, *updated_at, *completed_at;
+		*parent_request_id, *supabase_project_ref, *created_at, *updated_at, *completed_at;
 	/* 0 before it is sealed. */
 	int64_t seal_id, content_id, metadata_id, archive_size, manifest_id;
 	uint8_t archive_sha256[SHA256_SIZE];
@@ -21,6 +22,8 @@ void generation_release(struct generation *g);
 int generation_get(struct genstore *st, int64_t id, struct generation *ret_g);
 /* -ENOENT; -EBADMSG where the index leads elsewhere. */
 int generation_id(struct genstore *st, const char *request_id, int64_t *ret_id);
+/* The other way round. -ENOENT. */
+int generation_name(struct genstore *st, int64_t id, char ret_request_id[ID_REQUEST_MAX + 1]);
 int generation_by_request(struct genstore *st, const char *request_id, struct generation *ret_g);
 /* The first after id in order of id, or the last before it (newest first; start with INT64_MAX). 1, 0 at the end. */
 int generation_after(struct genstore *st, int64_t id, struct generation *ret_g);
@@ -36,21 +39,37 @@ struct generation_request {
 	const char *request_id; /* from outside, or NULL: made here */
 	const char *created_at; /* in the form of the tables, or NULL: now */
 	int64_t max_iterations;
+	/* Of one that was made in another store. */
+	const char *app_id;     /* NULL: the app of that name. Where it is not here it is made; its name gets a (2) where that is taken */
+	int64_t number;         /* within the app, kept where it is free; 0: the next */
 };
 
 /* Writes a request, `queued`, in the app of that name, which is made where there is none. One transaction. */
 int generation_create(struct genstore *st, const struct generation_request *req, struct generation *ret_g);
 
+/* completed, failed or cancelled: no other state comes after these. */
+bool generation_is_final(const char *status);
 /*
  * Moves it to another state; error_message is kept when not NULL. -ESTALE with words when the database's
  * table of transitions does not have that step.
  */
 int generation_set_status(struct genstore *st, int64_t id, const char *status, const char *error_message);
 
+/* last_session_id, for going on with the same context. */
+int generation_set_session(struct genstore *st, int64_t id, const char *session_id);
+
+/* schema_snapshot: a copy, NULL where there is none. -ENOENT. */
+int generation_schema(struct genstore *st, int64_t id, char **ret_json);
+/* schema_snapshot, unless it is there: for what is complete already. */
+int generation_set_schema(struct genstore *st, int64_t id, const char *schema);
+/* supabase_project_ref, in the caller's transaction, with a row of the trail where it is another one. */
+int generation_set_project(struct genstore *st, const struct generation *g, const char *ref);
+
 /* What all_work_complete tells; NULL and 0 for what it did not. */
 struct completion {
 	const char *status; /* completed, failed, cancelled */
 	const char *error_message, *github_url, *github_commit, *flyio_url, *session_id;
+	const char *schema_snapshot; /* JSON */
 	/* That of the last iteration's tree, computed beforehand for generation_mtime(); else it is computed, which takes its time. */
 	struct seal *seal;
 };
@@ -74,7 +93,13 @@ int generation_vouch(struct genstore *st, int64_t id, int64_t seal_id);
 int generation_archive(struct genstore *st, const struct generation *g, struct object **ret_o);
 int generation_metadata(struct genstore *st, const struct generation *g, struct object **ret_o);
 
-/* Removes it and all that is only its own (rows; bytes are gc's), writes an audit row; its number stays unused. -EBUSY while it runs. */
+/*
+ * Where what it hands over is kept as artifacts (of type screenshot): the session that is called like the request, in the organization
+ * that is called like its user. -ENOENT when there is nothing yet.
+ */
+int generation_session(struct genstore *st, const struct generation *g, struct session *ret_s);
+
+/* Removes it and all that is only its own (rows, and its screenshots; bytes are gc's), writes an audit row; its number stays unused. -EBUSY while it runs. */
 int generation_remove(struct genstore *st, int64_t id);
 
 /* A row of iteration_snapshots. */
@@ -83,6 +108,11 @@ struct iteration {
 	char *snapshot_type, *prompt_used, *timestamp, *metadata;
 };
 void iteration_release(struct iteration *it);
+/*
+ * In SQL over iteration_snapshots: whether a row is an iteration. What is taken between iterations has number 0 and is none; legacy databases count their
+ * own, which are automatic, from 0 on.
+ */
+#define ITERATION_COUNTS "(iteration_number > 0 OR snapshot_type = 'automatic')"
 
 /*
  * Adds one (in the caller's transaction or its own) and sets current_iteration. metadata is JSON or NULL. Number 0: a snapshot between

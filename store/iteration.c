@@ -122,8 +122,7 @@ int iteration_next(struct genstore *st, int64_t generation, int64_t after_id, st
 int iteration_find(struct genstore *st, int64_t generation, int64_t number, struct iteration *ret_it)
 {
 	STMT q = db_stmt(&st->db, "SELECT max(id) FROM iteration_snapshots WHERE generation_request_id = ?1"
-				  " AND (?2 = 0 OR iteration_number = ?2)"
-				  " AND (iteration_number > 0 OR snapshot_type = 'automatic')");
+				  " AND (?2 = 0 OR iteration_number = ?2) AND " ITERATION_COUNTS);
 	int r;
 
 	bind_i64(&q, generation);

@@ -185,6 +185,17 @@ static int mark_received(struct genstore *st, struct mark *m)
 	return r;
 }
 
+static int next_artifact(struct genstore *st, int64_t *id, int64_t *ret_content)
+{
+	STMT q = db_stmt(&st->db, "SELECT id, content_id FROM artifact_content WHERE id > ? ORDER BY id LIMIT 1");
+	int r;
+
+	bind_i64(&q, *id);
+	if ((r = stmt_step_after(&q, id)) > 0)
+		*ret_content = col_i64(&q, 1);
+	return r;
+}
+
 static int next_archive(struct genstore *st, int64_t *id, int64_t ret_ids[3])
 {
 	STMT q = db_stmt(&st->db, "SELECT generation_request_id, coalesce(seal_id, 0), coalesce(content_id, 0), metadata_id"
@@ -226,7 +237,7 @@ static int mark_new(struct genstore *st, struct mark *m, const char *next,
 
 int mark_more(struct genstore *st, struct mark *m)
 {
-	int64_t manifest = 0, generation = 0, ids[3];
+	int64_t manifest = 0, content = 0, generation = 0, ids[3];
 	int r;
 
 	if ((r = mark_new(st, m, "SELECT id FROM seal WHERE id > ? ORDER BY id LIMIT 1", mark_seal, &m->last_seal)) ||
@@ -237,6 +248,8 @@ int mark_more(struct genstore *st, struct mark *m)
 	while ((r = next_snapshot(st, &m->last_snapshot, &manifest)) > 0)
 		if (manifest && (r = mark_manifest(st, m, manifest)))
 			return r;
+	while (!r && (r = next_artifact(st, &m->last_artifact, &content)) > 0)
+		r = mark_content(st, m, content);
 	/* Archives come in any order of their generations: all are looked at, and most are marked already. */
 	while (!r && (r = next_archive(st, &generation, ids)) > 0)
 		r = mark_archive(st, m, ids);

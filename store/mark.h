@@ -1,7 +1,7 @@
 /*
- * What is in use: everything that can be reached from iterations and archives.
+ * What is in use: everything that can be reached from iterations, archives and artifacts.
  *
- *	iteration_snapshots, archive, received -> manifest, seal, content -> foreign_index -> piece
+ *	iteration_snapshots, archive, received, artifact_content -> manifest, seal, content -> foreign_index -> piece
  *
  * Rows of these tables never change and their ids only grow, so that marking can go on where it stopped: a second call of
  * mark_more() sees what other processes added meanwhile.
@@ -14,7 +14,7 @@
 
 struct mark {
 	struct bitmap seals, manifests, contents, pieces;
-	int64_t last_snapshot; /* seen up to here */
+	int64_t last_snapshot, last_artifact; /* seen up to here */
 	/*
 	 * Rows behind these are in use, whatever refers to them: another process is at work there. Set by the caller to where
 	 * each table ends at the beginning; they move on.

@@ -1,11 +1,16 @@
 #include "store/migrate.h"
+#include "store/audit.h"
+#include "store/base/json.h"
 #include "store/migrate_file.h"
 #include "store/migrate_snapshots.h"
 #include "store/migrate_verify.h"
 #include "store/migrate_words.h"
 #include "store/sums.h"
 
-enum { STORE_VERSION = 5 }; /* the migration that makes store_state */
+enum {
+	STORE_VERSION = 5,  /* the migration that makes store_state */
+	CHAIN_VERSION = 12, /* the one that makes audit_chain */
+};
 
 static bool is_down(const char *name)
 {
@@ -84,19 +89,40 @@ static int tell(struct genstore *st, int from, int to, const struct schema_file 
 	return 0;
 }
 
+static int note(struct genstore *st, int version, bool down)
+{
+	AUTO(buf_release) struct buf details = BUF_INIT;
+	char to[16];
+	struct jw j;
+
+	snprintf(to, sizeof(to), "%d", down ? version - 1 : version);
+	jw_begin(&j, &details, 0);
+	jw_object(&j, NULL);
+	jw_int(&j, "version", down ? version - 1 : version);
+	jw_int(&j, "version_before", down ? version : version - 1);
+	jw_end(&j);
+	return buf_error(&details) ? buf_error(&details) : audit_write(st, "schema.migrate", to, buf_str(&details));
+}
+
 /* The file, and around it what SQL cannot do. */
 static int apply(struct genstore *st, int version, bool down, const struct schema_file *file)
 {
-	bool moves_bytes = version == STORE_VERSION;
+	bool moves_bytes = version == STORE_VERSION, has_chain = version >= CHAIN_VERSION;
+	int64_t last = 0;
 	int r;
 
-	if (down && moves_bytes && (r = snapshots_down(st)))
+	if (version > CHAIN_VERSION && (r = audit_last(st, &last)))
+		return r;
+	if (down && ((has_chain && (r = note(st, version, true))) || (moves_bytes && (r = snapshots_down(st)))))
 		return r;
 	if ((r = db_exec(&st->db, file->sql)))
 		return r;
 	if (!down && moves_bytes)
 		return (r = state_init(st)) ? r : snapshots_up(st);
-	return 0;
+	/* Rows of the file's; that of going up is the last. */
+	if (!down && has_chain && !(r = audit_link(st, last)))
+		r = note(st, version, false);
+	return r;
 }
 
 /* One version up or down, whole or not at all. */

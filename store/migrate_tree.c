@@ -1,15 +1,10 @@
 #include "store/migrate_tree.h"
 #include "store/base/json.h"
+#include "store/base/json_read.h"
 #include "store/base/utf8.h"
 #include "store/object.h"
 
-#include <jansson.h>
 #include <openssl/evp.h>
-
-static void json_free(json_t **j)
-{
-	json_decref(*j);
-}
 
 /* Two values for one path are as odd as none: the later would win unseen. */
 static json_t *parse(const char *text, size_t n)
@@ -19,7 +14,7 @@ static json_t *parse(const char *text, size_t n)
 
 enum tree_kind tree_kind(const char *text, size_t n, int64_t *ret_manifest)
 {
-	AUTO(json_free) json_t *j = parse(text, n);
+	AUTO(json_unref) json_t *j = parse(text, n);
 	const json_t *id = json_object_get(j, "manifest");
 
 	if (json_object_size(j) == 1 && json_is_string(json_object_get(j, "legacy")))
@@ -44,7 +39,7 @@ int tree_wrap(const char *text, size_t n, struct buf *out)
 
 int tree_unwrap(const char *text, size_t n, struct buf *out)
 {
-	AUTO(json_free) json_t *j = parse(text, n);
+	AUTO(json_unref) json_t *j = parse(text, n);
 	const json_t *legacy = json_object_get(j, "legacy");
 
 	return buf_add(out, json_string_value(legacy), json_string_length(legacy));
@@ -137,7 +132,7 @@ static int take_all(struct manifest_builder *b, json_t *files, struct stage *sta
 int tree_parse(const char *text, size_t n, struct stage *stage, struct buf *why, struct manifest **ret_m)
 {
 	AUTO(manifest_builder_freep) struct manifest_builder *b = NULL;
-	AUTO(json_free) json_t *files = parse(text, n);
+	AUTO(json_unref) json_t *files = parse(text, n);
 	int64_t manifest;
 	int r;
 

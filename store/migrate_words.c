@@ -33,6 +33,18 @@ static const struct {
 	  "SELECT format('drops how %d generations are run (they cannot be continued), %d messages and %d questions to running ones',"
 	  " (SELECT count(*) FROM generation_runs), (SELECT count(*) FROM generation_controls),"
 	  " (SELECT count(*) FROM generation_questions))" },
+	{ 10, false, "SELECT 'adds the outbox: what waits to be sent to a bucket or a git host, and what is there'" },
+	{ 10, true,
+	  "SELECT format('forgets that %d generations are synced, and that %d are to be', count(*) FILTER (WHERE state = 'synced'),"
+	  " count(*) FILTER (WHERE state <> 'synced')) FROM outbox" },
+	{ 11, false,
+	  "SELECT format('gives typed artifacts their bytes, and one artifact a path: %d earlier ones of the same path are removed"
+	  " (audit_log says which)', count(*) - count(DISTINCT storage_path)) FROM artifacts" },
+	{ 11, true, "SELECT format('forgets which bytes %d typed artifacts have', count(*)) FROM artifact_content" },
+	{ 12, false, "SELECT format('links the rows of the audit trail (%d) by hashes', count(*)) FROM audit_log" },
+	{ 12, true, "SELECT format('drops the links of the audit trail (%d); its rows stay', count(*)) FROM audit_chain" },
+	{ 13, false, "SELECT 'adds the place of the key of what is sealed'" },
+	{ 13, true, "SELECT format('drops the store''s key: %d sealed values cannot be opened any more', count(*)) FROM user_secrets" },
 	{ 7, true, "SELECT 'brings back download_url and conversation, empty'" },
 	{ 6, true, "SELECT 'removes the table of states: any status can follow any'" },
 	{ 4, true,

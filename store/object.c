@@ -39,12 +39,7 @@ ssize_t object_read(struct genstore *st, const struct object *o, int64_t offset,
 		return 0;
 	n = n < SSIZE_MAX ? n : SSIZE_MAX;
 	n = (size_t)min_i64((int64_t)n, o->size - offset);
-	if (!n)
-		return 0;
-	/* The pieces of a read are many look-ups: in one transaction they lock the file once. */
-	TXN t = txn_begin_read(&st->db);
-
-	return t.error ? t.error : o->class->read(st, o, offset, n, out);
+	return n ? o->class->read(st, o, offset, n, out) : 0;
 }
 
 /* Bytes in memory. */
@@ -96,6 +91,7 @@ struct part {
 
 struct content_object {
 	struct object object;
+	struct piece only; /* of a content that is one piece, as most are: read without a look-up */
 	size_t count;
 	struct part parts[];
 };
@@ -122,6 +118,11 @@ static ssize_t content_object_read(struct genstore *st, const struct object *o, 
 	int64_t at = offset, end = offset + (int64_t)n;
 	int r;
 
+	/* The pieces of a read are many look-ups: in one transaction they lock the file once. */
+	TXN t = { .depth = 0 };
+
+	if (c->count > 1 && (t = txn_begin_read(&st->db)).error)
+		return t.error;
 	for (size_t i = part_at(c, offset); at < end; i++) {
 		int64_t start = i ? c->parts[i - 1].end : 0, stop = min_i64(c->parts[i].end, end);
 		int64_t size = c->parts[i].end - start;
@@ -129,7 +130,7 @@ static ssize_t content_object_read(struct genstore *st, const struct object *o, 
 		const uint8_t *data;
 
 		if (at == start && stop == c->parts[i].end) {
-			r = piece_copy(st, c->parts[i].piece, size, to);
+			r = c->count == 1 ? piece_read(st, &c->only, NULL, to) : piece_copy(st, c->parts[i].piece, size, to);
 		} else {
 			r = piece_borrow(st, c->parts[i].piece, size, &data);
 			if (!r)
@@ -148,7 +149,7 @@ static void content_object_release(struct object *o)
 }
 
 /* Looks all pieces up and compares what they add up to with what the content says of itself. */
-static int lay_out(struct genstore *st, const struct content *c, struct part *parts)
+static int lay_out(struct genstore *st, const struct content *c, struct content_object *o)
 {
 	uint32_t crc = 0, adler = 1;
 	int64_t end = 0;
@@ -163,7 +164,8 @@ static int lay_out(struct genstore *st, const struct content *c, struct part *pa
 			return -EBADMSG;
 		crc = crc32_join(crc, p.crc32, p.size);
 		adler = adler32_join(adler, p.adler32, p.size);
-		parts[i] = (struct part){ .piece = p.id, .end = end += p.size };
+		o->parts[i] = (struct part){ .piece = p.id, .end = end += p.size };
+		o->only = p;
 	}
 	return end == c->size && crc == c->crc32 && adler == c->adler32 ? 0 : -EBADMSG;
 }
@@ -188,7 +190,7 @@ int object_of_content(struct genstore *st, int64_t content_id, struct object **r
 
 	if (c.piece_count > 1)
 		t = txn_begin_read(&st->db);
-	if ((r = t.error) || ((r = lay_out(st, &c, o->parts)) && r != -EBADMSG))
+	if ((r = t.error) || ((r = lay_out(st, &c, o)) && r != -EBADMSG))
 		return r;
 	if (r)
 		return store_fail(st, r, "content '%lld' is damaged: its pieces do not make it up; run 'genstore check'",

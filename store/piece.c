@@ -1,4 +1,5 @@
 #include "store/piece.h"
+#include "store/direct.h"
 #include "store/stitch/fragment.h"
 
 #include <zstd.h>
@@ -253,29 +254,71 @@ static int64_t row_at(const struct piece *p, int64_t offset)
 	return offset < p->head ? 0 : 1 + (offset - p->head) / PIECE_ROW;
 }
 
-/* Checks the row the statement stands on before it copies what of [offset, offset + n) is in it. */
-static int copy_row(struct genstore *st, const struct piece *p, const struct stmt *q, int64_t seq, int64_t offset,
-		    size_t n, uint8_t *out)
+/* What is read of a piece: [offset, offset + n) of its stored bytes, to `out`. */
+struct range {
+	const struct piece *p;
+	int64_t offset, end;
+	uint8_t *out;
+};
+
+static int64_t row_id(const struct piece *p, int64_t seq)
 {
-	int64_t id = p->id << PIECE_ROW_BITS | seq, start = row_start(p, seq), end = row_start(p, seq + 1);
-	int64_t from = max_i64(start, offset), to = min_i64(end, offset + (int64_t)n);
+	return p->id << PIECE_ROW_BITS | seq;
+}
+
+static size_t row_size(const struct piece *p, int64_t seq)
+{
+	return (size_t)(row_start(p, seq + 1) - row_start(p, seq));
+}
+
+/* What of the range is in row `seq`, whose bytes these are. */
+static void copy_row(const struct range *range, int64_t seq, const uint8_t *bytes)
+{
+	int64_t start = row_start(range->p, seq), end = row_start(range->p, seq + 1);
+	int64_t from = max_i64(start, range->offset), to = min_i64(end, range->end);
+
+	memcpy(range->out + (from - range->offset), bytes + (from - start), (size_t)(to - from));
+}
+
+/* Checks the row the statement stands on. */
+static int check_row(struct genstore *st, const struct piece *p, const struct stmt *q, int64_t seq)
+{
 	const uint8_t *bytes = col_blob(q, 2);
 	size_t size = col_size(q, 2);
 
-	if (col_i64(q, 0) != id)
+	if (col_i64(q, 0) != row_id(p, seq))
 		return bad(st, p->id, "stored bytes are missing");
-	if (!bytes || (int64_t)size != end - start)
+	if (!bytes || size != row_size(p, seq))
 		return bad(st, p->id, "a row has not the length it should have");
-	if (xxh3_64(bytes, size, (uint64_t)id) != col_i64(q, 1))
+	if (xxh3_64(bytes, size, (uint64_t)row_id(p, seq)) != col_i64(q, 1))
 		return bad(st, p->id, "stored bytes do not match their checksum");
-	memcpy(out + (from - offset), bytes + (from - start), (size_t)(to - from));
+	return 0;
+}
+
+static int read_rows(struct genstore *st, const struct range *range, int64_t seq, int64_t last)
+{
+	STMT q = db_stmt(&st->db, "SELECT id, sum, bytes FROM piece_data WHERE id BETWEEN ? AND ? ORDER BY id");
+	int r;
+
+	bind_i64(&q, row_id(range->p, seq));
+	bind_i64(&q, row_id(range->p, last));
+	for (; seq <= last; seq++) {
+		if ((r = stmt_step(&q)) < 0)
+			return r;
+		if (!r)
+			return bad(st, range->p->id, "stored bytes are missing");
+		if ((r = check_row(st, range->p, &q, seq)))
+			return r;
+		copy_row(range, seq, col_blob(&q, 2));
+	}
 	return 0;
 }
 
 int piece_read_stored(struct genstore *st, const struct piece *p, int64_t offset, size_t n, void *out)
 {
+	struct range range = { .p = p, .offset = offset, .out = out };
 	int64_t seq, last;
-	int r;
+	const uint8_t *bytes;
 
 	if (!has_rows(p))
 		return bad(st, p->id, "its description cannot be true");
@@ -284,19 +327,12 @@ int piece_read_stored(struct genstore *st, const struct piece *p, int64_t offset
 				  (long long)p->stored);
 	if (!n)
 		return 0;
-	seq = row_at(p, offset);
-	last = row_at(p, offset + (int64_t)n - 1);
-	STMT q = db_stmt(&st->db, "SELECT id, sum, bytes FROM piece_data WHERE id BETWEEN ? AND ? ORDER BY id");
-
-	bind_i64(&q, p->id << PIECE_ROW_BITS | seq);
-	bind_i64(&q, p->id << PIECE_ROW_BITS | last);
-	for (; seq <= last; seq++) {
-		if ((r = stmt_step(&q)) < 0)
-			return r;
-		if (!r)
-			return bad(st, p->id, "stored bytes are missing");
-		if ((r = copy_row(st, p, &q, seq, offset, n, out)))
-			return r;
+	range.end = offset + (int64_t)n;
+	last = row_at(p, range.end - 1);
+	for (seq = row_at(p, offset); seq <= last; seq++) {
+		if (!(bytes = direct_row(st, row_id(p, seq), row_size(p, seq), last - seq)))
+			return read_rows(st, &range, seq, last);
+		copy_row(&range, seq, bytes);
 	}
 	return 0;
 }
@@ -337,18 +373,12 @@ static int decode(struct genstore *st, const struct piece *p, const struct buf *
 	return -EBADMSG;
 }
 
-int piece_read(struct genstore *st, const struct piece *p, const struct buf *base, void *out)
+/* The content to out; what is stored is read to its own place, or to `stored`. */
+static int read_checked(struct genstore *st, const struct piece *p, const struct buf *base, uint8_t *stored, void *out)
 {
-	AUTO(buf_release) struct buf memory = BUF_INIT;
-	uint8_t *stored = out, sum[XXH3_SIZE];
+	uint8_t sum[XXH3_SIZE];
 	int r;
 
-	if (p->codec == PIECE_ZSTD_DELTA && !base)
-		return store_fail(st, -EINVAL, "piece '%lld' is a delta and needs its base", (long long)p->id);
-	if (is_plain(p) ? p->stored != p->size : !is_plausible(p))
-		return bad(st, p->id, "its description cannot be true");
-	if (!is_plain(p) && !(stored = buf_reserve(&memory, (size_t)p->stored)))
-		return buf_error(&memory);
 	if ((r = piece_read_stored(st, p, 0, (size_t)p->stored, stored)))
 		return r;
 	xxh3_128(stored, (size_t)p->stored, sum);
@@ -361,5 +391,34 @@ int piece_read(struct genstore *st, const struct piece *p, const struct buf *bas
 		return r;
 	if (crc32_update(0, out, (size_t)p->size) != p->crc32 || adler32_update(1, out, (size_t)p->size) != p->adler32)
 		return bad(st, p->id, "its content does not match its checksum");
+	return 0;
+}
+
+int piece_read(struct genstore *st, const struct piece *p, const struct buf *base, void *out)
+{
+	AUTO(buf_release) struct buf memory = BUF_INIT;
+	uint8_t *stored = out;
+
+	if (p->codec == PIECE_ZSTD_DELTA && !base)
+		return store_fail(st, -EINVAL, "piece '%lld' is a delta and needs its base", (long long)p->id);
+	if (is_plain(p) ? p->stored != p->size : !is_plausible(p))
+		return bad(st, p->id, "its description cannot be true");
+	if (!is_plain(p) && !(stored = buf_reserve(&memory, (size_t)p->stored)))
+		return buf_error(&memory);
+	return read_checked(st, p, base, stored, out);
+}
+
+int piece_read_fragment(struct genstore *st, const struct piece *p, struct buf *fragment, void *out)
+{
+	uint8_t *stored;
+	int r;
+
+	if (p->codec != PIECE_DEFLATE || !is_plausible(p))
+		return bad(st, p->id, "its description cannot be true");
+	if (!(stored = buf_reserve(fragment, (size_t)p->stored)))
+		return buf_error(fragment);
+	if ((r = read_checked(st, p, NULL, stored, out)))
+		return r;
+	buf_commit(fragment, (size_t)p->stored);
 	return 0;
 }

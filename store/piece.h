@@ -69,6 +69,9 @@ int piece_read_stored(struct genstore *st, const struct piece *p, int64_t offset
  */
 int piece_read(struct genstore *st, const struct piece *p, const struct buf *base, void *out);
 
+/* The same of a deflate piece, whose stored bytes, a fragment, are appended to `fragment` besides. */
+int piece_read_fragment(struct genstore *st, const struct piece *p, struct buf *fragment, void *out);
+
 /*
  * The content of a piece that is `size` bytes, through the handle's cache of the last two: for readers that take a piece
  * in steps. Borrowed until the next call with this handle. -EBADMSG also when there is no such piece or it has another size.

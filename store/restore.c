@@ -1,196 +1,215 @@
-#include "store/snapshot.h"
+/*
+ * Restoring a tree. Reading and inflating is one half of the work, making files (which the kernel does) the other: so a tree that does not
+ * fit one parcel has a second thread, which makes the files of one parcel while the next one is filled.
+ */
+#include "store/restore_inside.h"
 #include "store/foreign_index.h"
-#include "store/manifest_inside.h"
 #include "store/walk.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <pthread.h>
+#include <signal.h>
 
-/* What is read under one lock of the store, at most. */
-enum { BATCH_FILES = 64, BATCH_BYTES = 4 << 20 };
-
-/* An open directory: its mtime is set when nothing is added to it any more. */
-struct level {
-	int fd;
-	size_t path_len;
-};
+enum { PARCELS = 4 };
 
 struct restore {
 	struct genstore *st;
-	const struct restore_options *options;
-	struct timespec times[2];
-	int64_t files, bytes;
-	uint8_t *piece; /* PIECE_MAX bytes */
-	int depth;
-	struct level levels[MANIFEST_DEPTH_MAX + 1];
+	const struct manifest *m;
+	size_t next;           /* entry */
+	struct object *object; /* of that entry, when some of it was read */
+	int64_t at;
+
+	struct maker maker;    /* the thread's, where there is one */
+	struct parcel *parcels[PARCELS];
+	bool has_thread;
+	pthread_t thread;
+	pthread_mutex_t lock;  /* for what follows */
+	pthread_cond_t moved;
+	int64_t filled, made;  /* parcels so far: number modulo PARCELS */
+	bool ended;
+	int error;             /* of the maker */
 };
-
-static int fail(struct restore *x, const struct entry *e, int error)
-{
-	return walk_fail(x->st, -error, "cannot write", e->path, strerror(error));
-}
-
-static int leave(struct restore *x)
-{
-	const struct level *l = &x->levels[--x->depth];
-	int r = futimens(l->fd, x->times) ? -errno : 0;
-
-	close(l->fd);
-	return r ? store_fail(x->st, r, "cannot set the time of a folder: %s", strerror(-r)) : 0;
-}
-
-static void restore_release(struct restore *x)
-{
-	while (x->depth > 1)
-		close(x->levels[--x->depth].fd);
-	free(x->piece);
-}
-
-static int make_dir(struct restore *x, const struct entry *e, int parent, const char *path)
-{
-	char name[MANIFEST_NAME_MAX + 1] = "";
-	int fd;
-
-	/* Without the '/', with which O_NOFOLLOW would not hold. */
-	memcpy(name, path, strlen(path) - 1);
-	if (mkdirat(parent, name, 0755))
-		return fail(x, e, errno);
-	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return fail(x, e, errno);
-	x->levels[x->depth++] = (struct level){ .fd = fd, .path_len = e->path_len };
-	return 0;
-}
-
-static int make_link(struct restore *x, const struct entry *e, int parent, const char *name)
-{
-	if (symlinkat(e->link, parent, name) || utimensat(parent, name, x->times, AT_SYMLINK_NOFOLLOW))
-		return fail(x, e, errno);
-	return 0;
-}
-
-static int write_all(struct restore *x, const struct entry *e, int fd, size_t n)
-{
-	for (size_t done = 0; done < n;) {
-		ssize_t more = write(fd, x->piece + done, n - done);
-
-		if (more < 0 && errno != EINTR)
-			return fail(x, e, errno);
-		done += more < 0 ? 0 : (size_t)more;
-	}
-	return 0;
-}
 
 static int damaged(struct restore *x, const struct entry *e, const char *why)
 {
 	return walk_fail(x->st, -EBADMSG, "cannot restore", e->path, why);
 }
 
-static int copy_pieces(struct restore *x, const struct entry *e, const struct content *c, int fd)
+/* Words for what the maker could not do. */
+static int tell(struct restore *x, int r)
 {
-	int64_t left = c->size;
+	const struct entry *e = x->maker.failed;
 
-	for (size_t i = 0; i < c->piece_count; i++) {
-		struct piece p;
-		int r = piece_get(x->st, c->pieces[i], &p);
-
-		if (r == -ENOENT || (!r && (p.size > PIECE_MAX || p.size > left)))
-			return damaged(x, e, "its pieces do not fit together; run 'genstore check'");
-		if (r || (r = piece_read(x->st, &p, NULL, x->piece)))
-			return r;
-		if ((r = write_all(x, e, fd, (size_t)p.size)))
-			return r;
-		left -= p.size;
-	}
-	return left ? damaged(x, e, "its pieces do not fit together; run 'genstore check'") : 0;
+	if (!r)
+		return 0;
+	if (!e)
+		return store_fail(x->st, r, "cannot set the time of a folder: %s", strerror(-r));
+	return walk_fail(x->st, r, "cannot write", e->path, strerror(-r));
 }
 
-/* A file inside of a foreign archive. */
-static int copy_object(struct restore *x, const struct entry *e, int fd)
+static int open_object(struct restore *x, const struct entry *e)
 {
-	AUTO(object_unrefp) struct object *o = NULL;
-	int64_t at = 0;
-	ssize_t n;
-	int r = object_of_content(x->st, e->content, &o);
+	int r = object_of_content(x->st, e->content, &x->object);
 
-	if (r)
+	if (r && r != -ENOENT)
 		return r;
-	while ((n = object_read(x->st, o, at, PIECE_MAX, x->piece)) > 0) {
-		if ((r = write_all(x, e, fd, (size_t)n)))
-			return r;
-		at += n;
-	}
-	return (int)n;
-}
-
-static int make_file(struct restore *x, const struct entry *e, int parent, const char *name)
-{
-	AUTO(content_release) struct content c = { 0 };
-	AUTO(close_fd) int fd = -1;
-	int r = content_get(x->st, e->content, &c);
-
-	if (r == -ENOENT || (!r && c.size != e->size))
+	if (r || object_size(x->object) != e->size)
 		return damaged(x, e, "its content is not in the store; run 'genstore check'");
-	if (r)
-		return r;
-	fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, e->executable ? 0755 : 0644);
-	if (fd < 0)
-		return fail(x, e, errno);
-	r = foreign_is_content(e->content) ? copy_object(x, e, fd) : copy_pieces(x, e, &c, fd);
-	if (r)
-		return r;
-	if (futimens(fd, x->times))
-		return fail(x, e, errno);
-	/* Some file systems tell only now that there is no room. */
-	if (close(move_fd(&fd)) && errno != EINTR)
-		return fail(x, e, errno);
-	x->files++;
-	x->bytes += e->size;
-	if (x->options && x->options->progress)
-		x->options->progress(x->options->arg, x->files, x->bytes);
+	x->at = 0;
 	return 0;
 }
 
-static int make(struct restore *x, const struct entry *e)
+/* The next bytes of a file: 1; 0: there is no room for them here. */
+static int add_bytes(struct restore *x, struct parcel *p, const struct entry *e)
 {
-	static int (*const make_type[])(struct restore *, const struct entry *, int, const char *) = {
-		[TAR_FILE] = make_file,
-		[TAR_DIR] = make_dir,
-		[TAR_SYMLINK] = make_link,
-	};
-	size_t parent = manifest_parent(e);
+	size_t room = PARCEL_BYTES - p->used;
+	int64_t left;
+	ssize_t n;
 	int r;
 
-	/* The directory that holds e is open: what comes before e in a manifest is that directory, or in it. */
-	while (x->levels[x->depth - 1].path_len > parent)
-		if ((r = leave(x)))
-			return r;
-	return make_type[e->type](x, e, x->levels[x->depth - 1].fd, e->path + parent);
+	/* What fits into one parcel is not cut. */
+	if (e->size > (int64_t)room && p->used && !x->object)
+		return 0;
+	if (!x->object && (r = open_object(x, e)))
+		return r;
+	left = e->size - x->at;
+	n = object_read(x->st, x->object, x->at, room, p->bytes + p->used);
+	if (n < 0)
+		return (int)n;
+	if (n < min_i64(left, (int64_t)room))
+		return damaged(x, e, "its content is shorter than it says; run 'genstore check'");
+	p->parts[p->count++] = (struct part){ .entry = e, .at = p->used, .n = (size_t)n, .first = !x->at, .last = n == left };
+	p->used += (size_t)n;
+	x->at += n;
+	if (n < left)
+		return 1;
+	object_unref(MOVE(x->object));
+	x->next++;
+	return 1;
 }
 
-static bool is_large(const struct entry *e)
+/* The store is locked once for all of it, and free while files are made. */
+static int fill(struct restore *x, struct parcel *p)
 {
-	return e->size > BATCH_BYTES;
-}
+	int r = 1;
 
-/*
- * Some entries, with the store locked once for all of them: a lock for each file costs more than the file. A large one has it free
- * between its pieces: whoever writes meanwhile would wait for all of it.
- */
-static int make_batch(struct restore *x, const struct manifest *m, size_t *i)
-{
-	int64_t files = x->files, bytes = x->bytes;
-	int r;
-
-	if (is_large(&m->entries[*i]))
-		return make(x, &m->entries[(*i)++]);
 	TXN t = txn_begin_read(&x->st->db);
 
-	r = t.error;
-	while (!r && *i < m->count && x->files - files < BATCH_FILES && x->bytes - bytes < BATCH_BYTES && !is_large(&m->entries[*i]))
-		r = make(x, &m->entries[(*i)++]);
-	return r;
+	if (t.error)
+		return t.error;
+	p->used = p->count = 0;
+	while (r > 0 && x->next < x->m->count && p->count < PARCEL_PARTS && p->used < PARCEL_BYTES) {
+		const struct entry *e = &x->m->entries[x->next];
+
+		if (e->type == TAR_FILE) {
+			r = add_bytes(x, p, e);
+			continue;
+		}
+		p->parts[p->count++] = (struct part){ .entry = e, .first = true, .last = true };
+		x->next++;
+	}
+	return r < 0 ? r : 0;
+}
+
+static void *make_parcels(void *arg)
+{
+	struct restore *x = arg;
+
+	pthread_mutex_lock(&x->lock);
+	for (;;) {
+		const struct parcel *p;
+		int r;
+
+		while (x->made == x->filled && !x->ended)
+			pthread_cond_wait(&x->moved, &x->lock);
+		if (x->made == x->filled || x->error)
+			break;
+		/* Not before: until it is filled it is the other thread's, which may be about to get memory for it. */
+		p = x->parcels[x->made % PARCELS];
+		pthread_mutex_unlock(&x->lock);
+		r = maker_make(&x->maker, p);
+		pthread_mutex_lock(&x->lock);
+		x->error = r;
+		x->made++;
+		pthread_cond_signal(&x->moved);
+	}
+	pthread_mutex_unlock(&x->lock);
+	return NULL;
+}
+
+static int start_thread(struct restore *x)
+{
+	sigset_t all, before;
+	int r;
+
+	/* Signals are the business of the thread that is there already. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&x->thread, NULL, make_parcels, x);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	x->has_thread = !r;
+	return r ? store_fail(x->st, -r, "cannot start a thread: %s", strerror(r)) : 0;
+}
+
+/* The parcel to fill next, when it is free; NULL with x->error when there is no use in that. */
+static int free_parcel(struct restore *x, struct parcel **ret_p)
+{
+	struct parcel **p = &x->parcels[x->filled % PARCELS];
+	int r;
+
+	pthread_mutex_lock(&x->lock);
+	while (x->filled - x->made == PARCELS && !x->error)
+		pthread_cond_wait(&x->moved, &x->lock);
+	r = x->error;
+	pthread_mutex_unlock(&x->lock);
+	if (r)
+		return r;
+	if (!*p && (!(*p = calloc(1, sizeof(**p))) || !((*p)->bytes = malloc(PARCEL_BYTES))))
+		return store_fail(x->st, -ENOMEM, "cannot restore: %s", strerror(ENOMEM));
+	*ret_p = *p;
+	return 0;
+}
+
+static int hand_over(struct restore *x, const struct parcel *p)
+{
+	int r;
+
+	/* All in one: as fast without another thread. */
+	if (!x->filled && x->next == x->m->count)
+		return tell(x, maker_make(&x->maker, p));
+	if (!x->has_thread && (r = start_thread(x)))
+		return r;
+	pthread_mutex_lock(&x->lock);
+	x->filled++;
+	pthread_cond_signal(&x->moved);
+	pthread_mutex_unlock(&x->lock);
+	return 0;
+}
+
+static void join(struct restore *x)
+{
+	pthread_mutex_lock(&x->lock);
+	x->ended = true;
+	pthread_cond_signal(&x->moved);
+	pthread_mutex_unlock(&x->lock);
+	if (x->has_thread)
+		pthread_join(x->thread, NULL);
+	x->has_thread = false;
+}
+
+static void restore_release(struct restore *x)
+{
+	join(x);
+	maker_release(&x->maker);
+	object_unref(x->object);
+	for (size_t i = 0; i < PARCELS; i++)
+		if (x->parcels[i])
+			free(x->parcels[i]->bytes);
+	for (size_t i = 0; i < PARCELS; i++)
+		free(x->parcels[i]);
+	pthread_cond_destroy(&x->moved);
+	pthread_mutex_destroy(&x->lock);
 }
 
 static int check_empty(struct genstore *st, int dirfd)
@@ -213,27 +232,33 @@ static int check_empty(struct genstore *st, int dirfd)
 	return r;
 }
 
+/* All parcels. An error of reading is told after what was read before it has been made, as if there were one thread. */
+static int run(struct restore *x)
+{
+	int r = 0, made;
+
+	while (!r && x->next < x->m->count) {
+		struct parcel *p = NULL;
+		int bad;
+
+		if ((r = free_parcel(x, &p)))
+			break;
+		bad = fill(x, p);
+		r = hand_over(x, p);
+		r = bad ? bad : r;
+	}
+	join(x);
+	made = x->error ? x->error : r ? 0 : maker_end(&x->maker);
+	return made ? tell(x, made) : r;
+}
+
 int restore_tree(struct genstore *st, const struct manifest *m, int dirfd, int64_t mtime, const struct restore_options *o)
 {
 	AUTO(restore_release) struct restore x = {
-		.st = st,
-		.options = o,
-		.times = { { .tv_sec = mtime }, { .tv_sec = mtime } },
-		.depth = 1,
-		.levels[0] = { .fd = dirfd },
+		.st = st, .m = m, .lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER,
 	};
 	int r;
 
-	if ((r = check_empty(st, dirfd)))
-		return r;
-	x.piece = malloc(PIECE_MAX);
-	if (!x.piece)
-		return -ENOMEM;
-	for (size_t i = 0; i < m->count;)
-		if ((r = make_batch(&x, m, &i)))
-			return r;
-	while (x.depth > 1)
-		if ((r = leave(&x)))
-			return r;
-	return 0;
+	maker_init(&x.maker, dirfd, mtime, o);
+	return (r = check_empty(st, dirfd)) ? r : run(&x);
 }

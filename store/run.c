@@ -98,3 +98,44 @@ int run_get(struct genstore *st, int64_t generation, struct run *ret_run)
 	run = (struct run){ 0 };
 	return 0;
 }
+
+/* Of one row the names that are not among ?1. */
+#define MISSING "FROM json_each(coalesce(r.env, '[]')) AS e WHERE e.value NOT IN (SELECT value FROM json_each(?1))"
+#define QUEUE "FROM generation_requests AS g LEFT JOIN generation_runs AS r ON r.generation_request_id = g.id WHERE g.status = 'queued' "
+#define READY QUEUE "AND NOT EXISTS (SELECT 1 " MISSING ")"
+
+int run_next(struct genstore *st, const char *names, int64_t *ret_id)
+{
+	STMT q = db_stmt(&st->db, "SELECT g.id " READY " ORDER BY g.id LIMIT 1");
+	int r;
+
+	bind_text(&q, names);
+	if ((r = stmt_step(&q)) > 0)
+		*ret_id = col_i64(&q, 0);
+	return r;
+}
+
+int run_ready(struct genstore *st, const char *names, int64_t *ret_n)
+{
+	STMT q = db_stmt(&st->db, "SELECT count(*) " READY);
+	int r;
+
+	bind_text(&q, names);
+	if ((r = stmt_step(&q)) > 0)
+		*ret_n = col_i64(&q, 0);
+	return r < 0 ? r : 0;
+}
+
+int run_waiting(struct genstore *st, const char *names, int64_t after, int64_t *ret_id, char **ret_missing)
+{
+	STMT q = db_stmt(&st->db, "SELECT g.id, (SELECT group_concat(e.value, ', ') " MISSING ") AS missing " QUEUE
+				  "AND g.id > ?2 AND missing IS NOT NULL ORDER BY g.id LIMIT 1");
+	int r;
+
+	bind_text(&q, names);
+	bind_i64(&q, after);
+	if ((r = stmt_step(&q)) <= 0)
+		return r;
+	*ret_id = col_i64(&q, 0);
+	return (r = col_dup(&q, 1, ret_missing)) ? r : 1;
+}

@@ -24,4 +24,13 @@ int run_put(struct genstore *st, int64_t generation, const struct run *run);
 /* -ENOENT. All of it is the caller's. */
 int run_get(struct genstore *st, int64_t generation, struct run *ret_run);
 
+/*
+ * The queue, as seen by who has the variables of `names` (a JSON array): what needs another one waits for somebody else.
+ * run_next(): the oldest that could be begun: 1, or 0 when there is none. run_ready(): how many there are.
+ */
+int run_next(struct genstore *st, const char *names, int64_t *ret_id);
+int run_ready(struct genstore *st, const char *names, int64_t *ret_n);
+/* The first behind generation `after` that waits for variables: 1, its id and what is missing ("KEY, TOKEN"); or 0. */
+int run_waiting(struct genstore *st, const char *names, int64_t after, int64_t *ret_id, char **ret_missing);
+
 #endif

@@ -51,6 +51,7 @@ void snapshot_free(struct snapshot *s);
 void snapshot_freep(struct snapshot **s);
 
 struct restore_options {
+	/* After each file; a large tree is made by a thread of its own, which calls this. */
 	void (*progress)(void *arg, int64_t files, int64_t bytes);
 	void *arg;
 };

@@ -13,6 +13,7 @@ static const struct {
 	COUNT(archives, "SELECT count(*) FROM archive"),
 	COUNT(archive_bytes, "SELECT coalesce(sum(coalesce(s.size, c.size)), 0) FROM archive AS a"
 			     " LEFT JOIN seal AS s ON s.id = a.seal_id LEFT JOIN content AS c ON c.id = a.content_id"),
+	COUNT(foreign, "SELECT count(*) FROM archive WHERE content_id IS NOT NULL"),
 	COUNT(contents, "SELECT count(*) FROM content"),
 	COUNT(content_bytes, "SELECT coalesce(sum(size), 0) FROM content"),
 	COUNT(pieces, "SELECT count(*) FROM piece"),
@@ -20,6 +21,10 @@ static const struct {
 	COUNT(logical_bytes, "SELECT coalesce(sum(m.bytes), 0) FROM iteration_snapshots AS s"
 			     " JOIN manifest AS m ON m.id = iif(json_valid(s.files_snapshot), s.files_snapshot ->> '$.manifest', 0)"),
 	COUNT(events, "SELECT count(*) FROM generation_events"),
+	COUNT(organizations, "SELECT count(*) FROM organizations"),
+	COUNT(sessions, "SELECT count(*) FROM sessions"),
+	COUNT(artifacts, "SELECT count(*) FROM artifacts"),
+	COUNT(artifact_bytes, "SELECT coalesce(sum(file_size), 0) FROM artifacts"),
 	COUNT(file_bytes, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"),
 	COUNT(page_size, "PRAGMA page_size"),
 	COUNT(free_pages, "PRAGMA freelist_count"),

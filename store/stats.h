@@ -7,11 +7,13 @@
 struct store_stats {
 	int64_t users, apps, generations, completed, iterations;
 	int64_t archives, archive_bytes;   /* app.tar.gz, as read */
+	int64_t foreign;                   /* of these, kept as they were handed in */
 	int64_t contents, content_bytes;   /* different files, as they are */
 	int64_t pieces, stored_bytes;      /* as they are kept */
 	int64_t logical_bytes;             /* of all files of all iterations: what copies would take */
 	double ratio;                      /* logical to stored; 0 when nothing is stored */
 	int64_t events;
+	int64_t organizations, sessions, artifacts, artifact_bytes; /* typed artifacts, as they are */
 	int64_t file_bytes, page_size, free_pages;
 };
 

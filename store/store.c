@@ -1,4 +1,5 @@
 #include "store/store.h"
+#include "store/direct.h"
 #include "store/foreign_index.h"
 #include "store/migrate_verify.h"
 #include "store/piece.h"
@@ -54,6 +55,8 @@ struct genstore *genstore_new(void)
 
 void store_release(struct genstore *st)
 {
+	direct_free(st->direct);
+	st->direct = NULL;
 	piece_cache_free(st->pieces);
 	st->pieces = NULL;
 	foreign_cache_free(st->foreign);

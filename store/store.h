@@ -14,9 +14,10 @@ enum {
 	STORE_PAGE_SIZE = 16384,
 };
 
+struct direct;
+struct foreign_cache;
 struct fragmenter;
 struct piece_cache;
-struct foreign_cache;
 
 struct genstore {
 	struct db db;
@@ -25,9 +26,11 @@ struct genstore {
 	struct clock clock;
 	int64_t source_date;           /* mtime of what is sealed, seconds since the epoch; -1: when its generation was created */
 	struct id_source ids;
+	char actor[ID_UUID];           /* the user for whom things are done, as the audit trail names him; "": the local user */
 	struct fragmenter *fragmenter; /* made at first use: store_fragmenter() */
 	struct piece_cache *pieces;    /* made at first use: piece_borrow() */
 	struct foreign_cache *foreign; /* made at first use: foreign_index_get() */
+	struct direct *direct;         /* made at first use: direct_row() */
 	char errmsg[1024];
 };
 

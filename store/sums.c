@@ -3,18 +3,24 @@
 
 /* The tables whose triggers keep row_sums (store/schema/0005-store.sql). */
 static const struct { const char *name, *row; } tables[] = {
-	{ "generation_requests", "SELECT * FROM generation_requests WHERE id = ?" },
-	{ "iteration_snapshots", "SELECT * FROM iteration_snapshots WHERE id = ?" },
-	{ "generation_costs", "SELECT * FROM generation_costs WHERE id = ?" },
-	{ "users", "SELECT * FROM users WHERE id = ?" },
-	{ "apps", "SELECT * FROM apps WHERE id = ?" },
-	{ "deployment_config", "SELECT * FROM deployment_config WHERE key = ?" },
-	{ "user_secrets", "SELECT * FROM user_secrets WHERE id = ?" },
-	{ "audit_log", "SELECT * FROM audit_log WHERE id = ?" },
-	{ "seal", "SELECT * FROM seal WHERE id = ?" },
-	{ "archive", "SELECT * FROM archive WHERE generation_request_id = ?" },
-	{ "foreign_index", "SELECT * FROM foreign_index WHERE content_id = ?" },
-	{ "received", "SELECT * FROM received WHERE request_id = ?" },
+	{ "generation_requests", "SELECT * FROM main.generation_requests WHERE id = ?" },
+	{ "iteration_snapshots", "SELECT * FROM main.iteration_snapshots WHERE id = ?" },
+	{ "generation_costs", "SELECT * FROM main.generation_costs WHERE id = ?" },
+	{ "users", "SELECT * FROM main.users WHERE id = ?" },
+	{ "apps", "SELECT * FROM main.apps WHERE id = ?" },
+	{ "deployment_config", "SELECT * FROM main.deployment_config WHERE key = ?" },
+	{ "user_secrets", "SELECT * FROM main.user_secrets WHERE id = ?" },
+	{ "seal", "SELECT * FROM main.seal WHERE id = ?" },
+	{ "archive", "SELECT * FROM main.archive WHERE generation_request_id = ?" },
+	{ "foreign_index", "SELECT * FROM main.foreign_index WHERE content_id = ?" },
+	{ "received", "SELECT * FROM main.received WHERE request_id = ?" },
+	{ "outbox", "SELECT * FROM main.outbox WHERE id = ?" },
+	{ "remote_objects", "SELECT * FROM main.remote_objects WHERE id = ?" },
+	{ "artifacts", "SELECT * FROM main.artifacts WHERE artifact_id = ?" },
+	{ "artifact_content", "SELECT * FROM main.artifact_content WHERE id = ?" },
+	{ "organizations", "SELECT * FROM main.organizations WHERE organization_id = ?" },
+	{ "sessions", "SELECT * FROM main.sessions WHERE session_id = ?" },
+	{ "conversations", "SELECT * FROM main.conversations WHERE conversation_id = ?" },
 };
 
 /* A row of row_sums. */
@@ -129,36 +135,48 @@ int sums_fill(struct genstore *st)
 	return r;
 }
 
-static int sum_kept(struct genstore *st, const char *table, int64_t key, int64_t *ret_sum)
+static int sum_kept(struct genstore *st, struct sum *s)
 {
 	STMT q = db_stmt(&st->db, "SELECT sum FROM row_sums WHERE table_name = ? AND key = ? AND sum IS NOT NULL");
 	int r;
 
-	bind_text(&q, table);
-	bind_i64(&q, key);
+	bind_text(&q, s->table);
+	bind_key(&q, s);
 	if ((r = stmt_step(&q)) > 0)
-		*ret_sum = col_i64(&q, 0);
+		s->value = col_i64(&q, 0);
 	return r;
+}
+
+static int verify(struct genstore *st, struct sum *s)
+{
+	/* Both of one state. */
+	TXN t = txn_begin_read(&st->db);
+	int64_t value;
+	int r;
+
+	if ((r = t.error) || (r = sum_kept(st, s)) <= 0 || (r = sum_now(st, s, &value)) < 0)
+		return r;
+	if (!r || value != s->value)
+		return store_fail(st, -EBADMSG, "row %s of '%s' is damaged; run 'genstore check'", s->key, s->table);
+	return 0;
 }
 
 int sums_verify(struct genstore *st, const char *table, int64_t key)
 {
 	AUTO(sum_release) struct sum s = { .table = strdup(table) };
-	int64_t value;
-	int r;
 
 	if (!s.table || asprintf(&s.key, "%lld", (long long)key) < 0) {
 		s.key = NULL;
 		return -ENOMEM;
 	}
-	/* Both of one state. */
-	TXN t = txn_begin_read(&st->db);
+	return verify(st, &s);
+}
 
-	if ((r = t.error) || (r = sum_kept(st, table, key, &s.value)) <= 0 || (r = sum_now(st, &s, &value)) < 0)
-		return r;
-	if (!r || value != s.value)
-		return store_fail(st, -EBADMSG, "row %lld of '%s' is damaged; run 'genstore check'", (long long)key, table);
-	return 0;
+int sums_verify_text(struct genstore *st, const char *table, const char *key)
+{
+	AUTO(sum_release) struct sum s = { .table = strdup(table), .key = strdup(key), .is_text = true };
+
+	return s.table && s.key ? verify(st, &s) : -ENOMEM;
 }
 
 static int next_sum(struct genstore *st, struct sum *s)

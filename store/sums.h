@@ -11,8 +11,9 @@
 /* Writes the missing ones, in the caller's transaction. What every commit through db.h calls. */
 int sums_fill(struct genstore *st);
 
-/* One row, whose key is a number, before something is served on its word. -EBADMSG where it does not fit its sum; 0 where there is none. */
+/* One row, by its key, before something is served on its word. -EBADMSG where it does not fit its sum; 0 where there is none. */
 int sums_verify(struct genstore *st, const char *table, int64_t key);
+int sums_verify_text(struct genstore *st, const char *table, const char *key);
 
 /*
  * Compares all that are there: calls bad(arg, table, key, words) for each row that does not fit its sum, or is gone.

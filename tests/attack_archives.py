@@ -168,6 +168,7 @@ CASES = {
     "through_link": (tgz(link(b"l", b"d"), file(b"l/f")), "'l/f' goes through a symbolic link"),
     "through_later_link": (tgz(file(b"l/f"), link(b"l", b"d")), "goes through a symbolic link"),
     "through_link_deep": (tgz(folder(b"d/"), link(b"d/l", b"x"), folder(b"d/l/e/"), file(b"d/l/e/f")), "goes through a symbolic link"),
+    "through_link_with_others_between": (tgz(link(b"l", b"d"), file(b"l+"), file(b"l-x"), file(b"l.y"), file(b"l/f")), "'l/f' goes through a symbolic link"),
     "hard_link_to_nothing": (tgz(link(b"h", b"f", b"1")), "'h' is a hard link to nothing that comes before it"),
     "hard_link_forward": (tgz(link(b"h", b"f", b"1"), file(b"f")), "is a hard link to nothing"),
     "hard_link_to_folder": (tgz(folder(b"d/"), link(b"h", b"d", b"1")), "is a hard link to nothing"),

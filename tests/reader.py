@@ -5,6 +5,7 @@
     reader.py FILE extract REQUEST_ID [-o app.tar.gz]    the archive, byte for byte
     reader.py FILE log REQUEST_ID [-o log.txt]           what the generator said
     reader.py FILE metadata REQUEST_ID [-o FILE]         metadata.json
+    reader.py FILE commits REQUEST_ID                    its history in git, the newest first
     reader.py FILE tree REQUEST_ID[@ITERATION] DIR       the tree (as it was sealed, or after an iteration) in a new folder
 
 Every sum in the file that lies on the way is checked. Needs Debian's python3-zstandard and python3-xxhash.
@@ -14,12 +15,14 @@ import argparse
 import bisect
 import collections
 import contextlib
+import datetime
 import gzip
 import hashlib
 import itertools
 import json
 import os
 import pathlib
+import re
 import sqlite3
 import struct
 import sys
@@ -216,7 +219,7 @@ class Store:
         self.db.row_factory = sqlite3.Row
         self.archives = {}  # of those that were handed in, the files
         need(self.db.execute("PRAGMA application_id").fetchone()[0] == 0x67656e73, "this is no genstore file")
-        need(self.db.execute("PRAGMA user_version").fetchone()[0] == 9, "the file has a version that is not known here")
+        need(self.db.execute("PRAGMA user_version").fetchone()[0] == 13, "the file has a version that is not known here")
 
     def row(self, table, key, what="id"):
         row = self.db.execute(f"SELECT * FROM {table} WHERE {what} = ?", (key,)).fetchone()
@@ -335,6 +338,15 @@ class Store:
     def metadata(self, request_id):
         return self.content(self.archive(request_id)["metadata_id"])
 
+    def artifact(self, storage_path):
+        artifact = self.row("artifacts", storage_path, "storage_path")
+        folder = {"diagram": "diagrams/", "readme": ""}.get(artifact["artifact_type"], artifact["artifact_type"] + "/")
+        need(storage_path == f"organizations/{artifact['organization_id']}/sessions/{artifact['session_id']}/artifacts/{folder}"
+             f"{artifact['artifact_name']}", f"the path {storage_path} is not that of its artifact")
+        data = self.content(self.row("artifact_content", artifact["artifact_id"], "artifact_id")["content_id"])
+        need(len(data) == artifact["file_size"], f"the artifact at {storage_path} has another size")
+        return data
+
     def tree(self, revision):
         """The manifest id of REQUEST_ID or REQUEST_ID@ITERATION."""
         request_id, _, iteration = revision.partition("@")
@@ -350,6 +362,38 @@ class Store:
         need(snapshot, f"there is no tree of {revision}")
         return json.loads(snapshot[0])["manifest"]
 
+    def setting(self, key):
+        row = self.db.execute("SELECT value FROM deployment_config WHERE key = ?", (key,)).fetchone()
+        return row and row[0]
+
+    def commits(self, request_id):
+        """The ids of a generation's commits in git, the newest first."""
+        g = self.db.execute("SELECT * FROM generation_requests WHERE request_id = ?", (request_id,)).fetchone()
+        if not g:
+            return []
+        ids = self.commits(g["parent_request_id"])
+        rows = self.db.execute(
+            "SELECT iteration_number, files_snapshot, timestamp, prompt_used, max(id) FROM iteration_snapshots WHERE generation_request_id = ? "
+            "AND (iteration_number > 0 OR snapshot_type = 'automatic') GROUP BY iteration_number ORDER BY iteration_number", (g["id"],))
+        steps = [(f"iteration {r[0]}", json.loads(r[1])["manifest"], r[2], r[3] or g["prompt"]) for r in rows]
+        sealed = self.db.execute("SELECT manifest_id FROM archive JOIN seal ON seal.id = seal_id WHERE generation_request_id = ?",
+                                 (g["id"],)).fetchone()
+        last = steps[-1][1] if steps else None
+        if sealed and sealed[0] != last:
+            steps.append(("as sealed", sealed[0], g["completed_at"] or g["created_at"], g["prompt"]))
+        author = self.setting("git.author") or "genstore <genstore@localhost>"
+        for what, manifest, when, prompt in steps:
+            seconds = int(datetime.datetime.fromisoformat(when.replace("Z", "+00:00")).timestamp())
+            name = re.sub(r"[\0-\x1f]", " ", g["app_name"]) or "app"
+            text = f"tree {git_tree(self, self.manifest(manifest))}\n" + (f"parent {ids[0]}\n" if ids else "")
+            text += "".join(f"{role} {author} {seconds} +0000\n" for role in ("author", "committer"))
+            text += f"\n{name}: generation {g['generation_number']}, {what}\n\n"
+            if self.setting("git.prompts") == "yes" and (prompt or "").rstrip(" \n"):
+                text += prompt.rstrip(" \n") + "\n\n"
+            text += f"Genstore-Request: {request_id}\n"
+            ids.insert(0, git_object(b"commit", text.encode()))
+        return ids
+
     def log(self, request_id):
         generation, log = self.generation(request_id)["id"], bytearray()
         for event in self.db.execute("SELECT * FROM generation_events WHERE generation_request_id = ? ORDER BY position",
@@ -359,6 +403,20 @@ class Store:
                  f"the line of the log at byte {event['position']} is damaged")
             log += f"{event['at']}  {event['line']}\n".encode()
         return bytes(log)
+
+    def trail(self):
+        """The rows of the trail, each proved by its link."""
+        links = dict(self.db.execute("SELECT id, hash FROM audit_chain"))
+        before, head, last = bytes(32), self.db.execute("SELECT * FROM audit_head").fetchone(), 0
+        rows = self.db.execute("SELECT id, created_at, user_id, action, subject, details FROM audit_log ORDER BY id").fetchall()
+        for row in rows:
+            columns = [b"\1" + struct.pack("<q", c) if isinstance(c, int) else b"\5" if c is None else
+                       b"\3" + struct.pack("<Q", len(c.encode())) + c.encode() for c in row]
+            before = hashlib.sha256(before + b"".join(columns)).digest()
+            need(row["id"] == last + 1 and links.get(row["id"]) == before, f"row {row['id']} of the trail does not fit its link")
+            last = row["id"]
+        need((head["links"], head["last_id"], head["hash"]) == (len(rows), last, before), "the trail does not end where its head says")
+        return rows
 
     def list(self):
         return self.db.execute(
@@ -381,8 +439,12 @@ def read_spans(index, windows, archive):
             bits = flags & 7
             rest = int.from_bytes(archive[at - 1:], "little") >> (8 - bits) if bits else int.from_bytes(archive[at:], "little")
             unpacked = b""
-            with contextlib.suppress(zlib.error):  # stored blocks are at whole bytes, where the shift takes them from
-                unpacked = zlib.decompressobj(-15, zdict=window).decompress(rest.to_bytes(len(archive) - at + 1, "little"), size)
+            # Stored blocks are at whole bytes, where the shift takes them from: one of them can be misread without an error. So it is the
+            # beginning of a block of another kind that is compared.
+            with contextlib.suppress(zlib.error):
+                if rest & 6 or not bits:
+                    data = rest.to_bytes(len(archive) - at + 1, "little")
+                    unpacked = zlib.decompressobj(-15, zdict=window).decompress(data, min(size, 1000))
             need(whole[len(spans):].startswith(unpacked), "a span does not begin where its place is")
         else:
             need(archive[at:at + 2] == b"\x1f\x8b", "no member begins where a span does")
@@ -436,6 +498,40 @@ def event_sum(event, generation):
     return s
 
 
+def git_object(kind, data):
+    return hashlib.sha1(b"%s %d\0" % (kind, len(data)) + data).hexdigest()
+
+
+UNSEEN = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+NEVER = re.compile(r"(\.git|git~1)[ .]*($|[\\:])", re.I | re.S)
+
+
+def git_tree(store, entries):
+    """The id of the tree of the entries, whose order is git's within each folder."""
+    top = {}
+    for entry in entries:
+        names = entry.path.rstrip(b"/").split(b"/")
+        if any(NEVER.match(n.decode()) or UNSEEN.sub("", n.decode()).lower() == ".git" for n in names):
+            continue
+        folder = top
+        for name in names[:-1]:
+            folder = folder[name]
+        folder[names[-1]] = {} if entry.kind == DIRECTORY else entry
+
+    def tree(folder):
+        lines = b""
+        for name, what in folder.items():
+            if isinstance(what, dict):
+                mode, made = b"40000", tree(what)
+            else:
+                mode = {FILE: b"100644", EXECUTABLE: b"100755", LINK: b"120000"}[what.kind]
+                made = git_object(b"blob", what.target if what.kind == LINK else store.content(what.content))
+            lines += b"" if made is None else mode + b" " + name + b"\0" + bytes.fromhex(made)
+        return git_object(b"tree", lines) if lines or folder is top else None
+
+    return tree(top)
+
+
 def write_tree(store, entries, top):
     """Nothing goes through a link: what something is in has been made as a directory, by this call."""
     top, made = os.fsencode(top), {b""}
@@ -460,24 +556,28 @@ def main():
     parser.add_argument("file")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list")
-    readers = {"extract": Store.tar_gz, "log": Store.log, "metadata": Store.metadata}
+    commands.add_parser("trail")
+    readers = {"extract": Store.tar_gz, "log": Store.log, "metadata": Store.metadata, "artifact": Store.artifact}
     for name in readers:
         command = commands.add_parser(name)
-        command.add_argument("request_id")
+        command.add_argument("what", metavar="STORAGE_PATH" if name == "artifact" else "REQUEST_ID")
         command.add_argument("-o", dest="output", help="default: stdout")
+    commands.add_parser("commits").add_argument("request_id")
     tree = commands.add_parser("tree")
     tree.add_argument("revision")
     tree.add_argument("dir")
     args = parser.parse_args()
     try:
         store = Store(args.file)
-        if args.command == "list":
-            for row in store.list():
+        if args.command in ("list", "trail"):
+            for row in getattr(store, args.command)():
                 print(*("-" if value is None else value for value in row), sep="\t")
+        elif args.command == "commits":
+            print(*store.commits(args.request_id), sep="\n")
         elif args.command == "tree":
             write_tree(store, store.manifest(store.tree(args.revision)), args.dir)
         else:
-            data = readers[args.command](store, args.request_id)
+            data = readers[args.command](store, args.what)
             with open(args.output, "wb") if args.output else sys.stdout.buffer as out:
                 out.write(data)
     except (Damaged, OSError, sqlite3.Error, zlib.error, zstandard.ZstdError) as error:

@@ -1,19 +1,22 @@
 /* genstore check */
 #include "src/cmd/out.h"
+#include "src/cmd/remote.h"
+#include "src/sync/compare.h"
 #include "store/base/utf8.h"
 #include "store/check.h"
 
 static struct {
-	bool read_data;
+	bool read_data, remote;
 } o;
 
 static const struct opt options[] = {
 	{ "read-data", 0, OPT_FLAG, &o.read_data, NULL, "read and compare every stored byte" },
+	{ "remote", 0, OPT_FLAG, &o.remote, NULL, "compare what is in the bucket with what was sent, by its listing" },
 	{ 0 },
 };
 
 struct work {
-	const struct cli *cli;
+	struct cli *cli;
 	struct progress progress;
 };
 
@@ -49,9 +52,9 @@ static void summary(const struct check_result *c)
 {
 	const struct { const char *name; int64_t value; } numbers[] = {
 		{ "problems", c->problems }, { "generations", c->generations }, { "iterations", c->iterations },
-		{ "events", c->events }, { "seals", c->seals }, { "manifests", c->manifests }, { "contents", c->contents },
-		{ "pieces", c->pieces }, { "bytes", c->bytes }, { "unused_pieces", c->unused.pieces },
-		{ "unused_bytes", c->unused.bytes },
+		{ "events", c->events }, { "artifacts", c->artifacts }, { "audit_rows", c->audit_rows },
+		{ "seals", c->seals }, { "manifests", c->manifests }, { "contents", c->contents }, { "pieces", c->pieces }, { "bytes", c->bytes },
+		{ "unused_pieces", c->unused.pieces }, { "unused_bytes", c->unused.bytes },
 	};
 	AUTO(buf_release) struct buf line = BUF_INIT;
 	struct jw j;
@@ -87,6 +90,48 @@ static void tell(const struct cli *cli, const struct check_result *c)
 		cli_note(cli, "no problems%s", o.read_data ? "" : "; --read-data looks at every byte too");
 }
 
+static void tell_remote(void *arg, const char *key, const char *words)
+{
+	tell_problem(arg, "remote", key, words);
+}
+
+static void tell_compared(const struct cli *cli, const struct remote *remote, const struct compare_result *c)
+{
+	AUTO(buf_release) struct buf line = BUF_INIT;
+	struct jw j;
+
+	if (!cli->json) {
+		cli_note(cli, "compared %lld object%s of the bucket '%s'; it has %lld more that this store knows nothing of",
+			 (long long)c->objects, plural(c->objects), remote->set.bucket, (long long)c->unknown);
+		return;
+	}
+	out_object(&j, &line, "summary");
+	jw_str(&j, "bucket", remote->set.bucket);
+	jw_int(&j, "objects", c->objects);
+	jw_int(&j, "problems", c->problems);
+	jw_int(&j, "unknown", c->unknown);
+	out_object_end(&j);
+}
+
+static int check_remote(struct work *w)
+{
+	AUTO(remote_release) struct remote remote = { 0 };
+	AUTO(buf_release) struct buf words = BUF_INIT;
+	struct compare_result c;
+	struct cli *cli = w->cli;
+	int r = remote_open(cli, NULL, NULL, &remote);
+
+	if (r)
+		return r;
+	if ((r = compare_remote(cli->st, remote.s3, &remote.set, tell_remote, w, &c, &words)))
+		return cli_error(cli, remote_code(r), "%s", *buf_str(&words) ? buf_str(&words) : strerror(-r));
+	tell_compared(cli, &remote, &c);
+	if (c.problems)
+		return cli_error(cli, EXIT_FAILED, "%lld object%s of the bucket '%s' %s not what was sent", (long long)c.problems,
+				 plural(c.problems), remote.set.bucket, c.problems == 1 ? "is" : "are");
+	return EXIT_DONE;
+}
+
 static int run(struct cli *cli, int argc UNUSED, char **argv UNUSED)
 {
 	struct work w = { .cli = cli };
@@ -105,7 +150,7 @@ static int run(struct cli *cli, int argc UNUSED, char **argv UNUSED)
 	if (result.problems)
 		return cli_error(cli, EXIT_DAMAGED, "'%s' is damaged: %lld problem%s; restore it from a backup", cli->store_path,
 				 (long long)result.problems, result.problems == 1 ? "" : "s");
-	return EXIT_DONE;
+	return o.remote ? check_remote(&w) : EXIT_DONE;
 }
 
 const struct command command_check = {

@@ -55,21 +55,29 @@ static void help_arguments(FILE *to, const struct command *c)
 		    "or - for the newest of all%s.\n", rev ? "REV" : "REQ", rev ? "; with @3 behind it, its third iteration" : "");
 }
 
+static void help_commands(FILE *to, const struct command *const *list)
+{
+	fputs("\ncommands:\n", to);
+	for (; *list; list++)
+		if (!(*list)->hidden)
+			fprintf(to, "  %-12s %s\n", command_word(*list), (*list)->summary);
+}
+
 void cli_help(FILE *to, const struct command *c)
 {
 	if (c) {
 		fprintf(to, "usage: genstore %s%s%s%s\n\n%s\n", c->name, c->options && c->options->name ? " [OPTION]..." : "",
 			*c->arguments ? " " : "", c->arguments, c->summary);
 		help_arguments(to, c);
+		if (c->commands)
+			help_commands(to, c->commands);
 		help_options(to, "options:", c->options);
 		help_options(to, "everywhere:", global_options);
 		return;
 	}
 	fputs("usage: genstore [--store FILE] [--json] [-q|-v] COMMAND ...\n\n"
-	      "The cloud of an app generator in one file.\n\ncommands:\n", to);
-	for (const struct command *const *p = commands; *p; p++)
-		if (!(*p)->hidden)
-			fprintf(to, "  %-12s %s\n", (*p)->name, (*p)->summary);
+	      "The cloud of an app generator in one file.\n", to);
+	help_commands(to, commands);
 	help_options(to, "everywhere:", global_options);
 	fputs("\n'genstore help COMMAND' says more; the manual is genstore(1).\n", to);
 }
@@ -78,6 +86,21 @@ const struct command *command_find(const char *name)
 {
 	for (const struct command *const *p = commands; *p; p++)
 		if (strcmp((*p)->name, name) == 0)
+			return *p;
+	return NULL;
+}
+
+const char *command_word(const struct command *c)
+{
+	const char *space = strrchr(c->name, ' ');
+
+	return space ? space + 1 : c->name;
+}
+
+const struct command *command_of(const struct command *group, const char *word)
+{
+	for (const struct command *const *p = group->commands; p && *p; p++)
+		if (strcmp(command_word(*p), word) == 0)
 			return *p;
 	return NULL;
 }
@@ -240,13 +263,26 @@ static int default_store(struct cli *cli)
 	return 0;
 }
 
+static int run_command(struct cli *cli, const struct command *c, int argc, char **argv);
+
+static int run_of_group(struct cli *cli, const struct command *group, int argc, char **argv)
+{
+	const struct command *c = argc ? command_of(group, argv[0]) : NULL;
+
+	if (c)
+		return run_command(cli, c, argc, argv);
+	if (!argc)
+		return cli_usage(cli, "'%s' needs %s", group->name, group->arguments);
+	return cli_usage(cli, "no such command: '%s %s'", group->name, argv[0]);
+}
+
 static int run_command(struct cli *cli, const struct command *c, int argc, char **argv)
 {
 	struct parser p = { .letters = "+:" };
 	int r;
 
-	/* A leading '+' stops at the first argument, for commands that end in somebody else's command line. */
-	if (!c->rest)
+	/* A leading '+' stops at the first argument, for commands that end in somebody else's command line, and before a group's own. */
+	if (!c->rest && !c->commands)
 		memcpy(p.letters, ":", 2);
 	parser_add(&p, c->options);
 	parser_add(&p, global_options);
@@ -262,6 +298,8 @@ static int run_command(struct cli *cli, const struct command *c, int argc, char 
 	}
 	argc -= optind;
 	argv += optind;
+	if (c->commands)
+		return run_of_group(cli, c, argc, argv);
 	if (argc < c->min_args)
 		return cli_usage(cli, "'%s' needs %s", c->name, c->arguments);
 	if (c->max_args >= 0 && argc > c->max_args)
@@ -296,6 +334,14 @@ static int find_and_run(struct cli *cli, int argc, char **argv)
 	return run_command(cli, c, argc - optind, argv + optind);
 }
 
+/* Under the name of a helper of git's, the program is that. */
+static const struct command *called_as(const char *program)
+{
+	const char *name = program && strrchr(program, '/') ? strrchr(program, '/') + 1 : program;
+
+	return name && strncmp(name, "git-", 4) == 0 ? command_find(name) : NULL;
+}
+
 int cli_main(int argc, char **argv)
 {
 	const char *no_color = getenv("NO_COLOR");
@@ -304,7 +350,7 @@ int cli_main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN);
 	set_home();
-	code = find_and_run(&cli, argc, argv);
+	code = called_as(argv[0]) ? run_command(&cli, called_as(argv[0]), argc, argv) : find_and_run(&cli, argc, argv);
 	if (out_flush() < 0 && code == EXIT_DONE)
 		code = out_failed(&cli);
 	genstore_free(cli.st);

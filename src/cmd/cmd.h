@@ -77,6 +77,7 @@ struct command {
 	bool hidden;
 	const char *more;      /* lines for its help, or NULL */
 	bool rest;             /* what follows "--" is a command line: options are not looked for in it */
+	const struct command *const *commands; /* a group: its commands, named "group word", to a NULL; it has no run */
 };
 
 extern const struct command *const commands[];
@@ -96,11 +97,18 @@ void cli_note(const struct cli *cli, const char *fmt, ...) PRINTF(2, 3);
 /* Only with -v. */
 void cli_debug(const struct cli *cli, const char *fmt, ...) PRINTF(2, 3);
 
+/* What an option like --since was given, a date or RFC 3339, in the form of the tables. */
+int cli_time(struct cli *cli, const char *option, const char *text, char out[CLOCK_TEXT]);
+
 /* Asks on the terminal; without one, or with force, says true only for force. */
 bool cli_confirm(const struct cli *cli, bool force, const char *fmt, ...) PRINTF(3, 4);
 
 /* Usage of a command, or of the program for NULL. */
 void cli_help(FILE *to, const struct command *c);
 const struct command *command_find(const char *name);
+/* Of a group, by its own word; NULL when there is none, or this is no group. */
+const struct command *command_of(const struct command *group, const char *word);
+/* What it is called within its group. */
+const char *command_word(const struct command *c);
 
 #endif

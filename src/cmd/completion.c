@@ -7,11 +7,36 @@ static void print_words(const struct opt *options)
 		printf(" --%s", options->name);
 }
 
-static void print_commands(void)
+static void print_commands(const struct command *const *list)
+{
+	for (; *list; list++)
+		if (!(*list)->hidden)
+			printf(" %s", command_word(*list));
+}
+
+/* What can stand behind each command; a group's commands, then theirs. */
+static void print_cases(const struct command *const *list)
+{
+	for (; *list; list++) {
+		if ((*list)->hidden)
+			continue;
+		printf("	\"%s\") words=\"", (*list)->name);
+		print_words((*list)->options);
+		fputs(" --store --json --quiet --verbose --help", stdout);
+		if ((*list)->commands)
+			print_commands((*list)->commands);
+		puts("\" ;;");
+		if ((*list)->commands)
+			print_cases((*list)->commands);
+	}
+}
+
+/* "|" and a pattern for each group. */
+static void print_groups(void)
 {
 	for (const struct command *const *p = commands; *p; p++)
-		if (!(*p)->hidden)
-			printf(" %s", (*p)->name);
+		if ((*p)->commands)
+			printf(" | %s", (*p)->name);
 }
 
 static int run(struct cli *cli, int argc UNUSED, char **argv)
@@ -26,28 +51,27 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 	      "		case ${COMP_WORDS[i]} in\n"
 	      "		--store | -s) ((i++)) ;;\n"
 	      "		-*) ;;\n"
-	      "		*) command=${COMP_WORDS[i]}; break ;;\n"
+	      "		*)\n"
+	      "			command+=${command:+ }${COMP_WORDS[i]}\n"
+	      "			case $command in help", stdout);
+	print_groups();
+	fputs(") ;; *) break ;; esac ;;\n"
 	      "		esac\n"
 	      "	done\n"
 	      "	case $command in\n", stdout);
-	for (const struct command *const *p = commands; *p; p++) {
-		if ((*p)->hidden)
-			continue;
-		printf("	%s) words=\"", (*p)->name);
-		print_words((*p)->options);
-		puts(" --store --json --quiet --verbose --help\" ;;");
-	}
+	print_cases(commands);
 	fputs("	*) words=\"--store --json --quiet --verbose --help --version", stdout);
-	print_commands();
+	print_commands(commands);
 	fputs("\" ;;\n"
 	      "	esac\n"
 	      "	[[ $command == help ]] && words=\"", stdout);
-	print_commands();
+	print_commands(commands);
 	fputs("\"\n"
 	      "	[[ $command == completion ]] && words=bash\n"
-	      "	if [[ -z $command || $command == help || $word == -* ]]; then\n"
-	      "		mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
-	      "	fi\n"
+	      "	case $command in \"\" | help", stdout);
+	print_groups();
+	fputs(") ;; *) [[ $word == -* ]] || return ;; esac\n"
+	      "	mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
 	      "}\n"
 	      "complete -o bashdefault -o default -F _genstore genstore\n", stdout);
 	return EXIT_DONE;

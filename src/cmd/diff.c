@@ -163,7 +163,8 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 	if (!cli->json)
 		print_sum(&w);
 	w.facts.shown = !o.summary && w.added + w.modified + w.removed;
-	diff_facts_tell(cli, &w.facts);
+	if ((r = diff_facts_tell(cli, &w.facts)))
+		return cli_fail(cli, r);
 	if (cli->json)
 		print_sum(&w);
 	return o.exit_code && w.added + w.modified + w.removed ? EXIT_FAILED : EXIT_DONE;

@@ -1,6 +1,5 @@
 #include "src/cmd/diff_facts.h"
-#include "src/facts/readers.h"
-#include "store/object.h"
+#include "src/facts/tree.h"
 
 int diff_facts_init(struct diff_facts *d, struct genstore *st)
 {
@@ -34,32 +33,13 @@ static const char *why_not(const struct diff_facts *d, const struct entry *e)
 	return d->bytes + e->size > DIFF_FACTS_BYTES ? "too many bytes changed" : NULL;
 }
 
-static int read_text(struct diff_facts *d, const struct entry *e, char **ret_text)
-{
-	AUTO(object_unrefp) struct object *o = NULL;
-	AUTO(free_ptr) char *text = malloc((size_t)e->size + 1);
-	int r = text ? object_of_content(d->st, e->content, &o) : -ENOMEM;
-
-	for (int64_t at = 0; !r && at < e->size;) {
-		ssize_t n = object_read(d->st, o, at, (size_t)(e->size - at), text + at);
-
-		r = n > 0 ? 0 : n < 0 ? (int)n : -EBADMSG;
-		at += n;
-	}
-	if (r)
-		return r;
-	text[e->size] = '\0';
-	d->bytes += e->size;
-	*ret_text = MOVE(text);
-	return 0;
-}
-
 /* -EBADMSG: the file is not what its name says, and it is noted. */
 static int read_facts(struct diff_facts *d, struct facts *f, const struct entry *e)
 {
 	AUTO(free_ptr) char *text = NULL;
-	int r = read_text(d, e, &text);
+	int r = tree_file(d->st, e, &text);
 
+	d->bytes += e->size;
 	if (r)
 		return r;
 	r = facts_read(f, e->path, (struct span){ text, (size_t)e->size });
@@ -116,13 +96,7 @@ static char *changed_folder(const struct diff_facts *d, const struct entry *e)
 	return name && json_object_get(d->folders, name) ? MOVE(name) : NULL;
 }
 
-/* Steps are numbered with and without zeros before: 2 comes before 10. */
-static int in_steps(const void *a, const void *b)
-{
-	return strverscmp((*(const struct entry *const *)a)->path, (*(const struct entry *const *)b)->path);
-}
-
-/* The SQL files of the folders, in order; those that are too large are noted. */
+/* The SQL files of the folders; those that are too large are noted. */
 static int collect_sql(struct diff_facts *d, const struct manifest *m, struct buf *out)
 {
 	const char *why;
@@ -131,58 +105,39 @@ static int collect_sql(struct diff_facts *d, const struct manifest *m, struct bu
 		const struct entry *e = &m->entries[i];
 		AUTO(free_ptr) char *folder = changed_folder(d, e);
 
-		if (folder && (why = why_not(d, e)) && skip(d, e, why))
+		if (!folder)
+			continue;
+		if ((why = why_not(d, e)) && skip(d, e, why))
 			return -ENOMEM;
-		if (folder)
-			buf_add(out, &e, sizeof(e));
+		/* Counted here: nothing is read before all are known. */
+		d->bytes += why ? 0 : e->size;
+		buf_add(out, &e, sizeof(e));
 	}
-	if (out->len)
-		qsort(out->data, out->len / sizeof(struct entry *), sizeof(struct entry *), in_steps);
 	return buf_error(out);
-}
-
-static int read_step(struct diff_facts *d, const struct entry *e, json_t *schemas)
-{
-	AUTO(free_ptr) char *folder = changed_folder(d, e), *text = NULL;
-	int r;
-
-	if (!folder)
-		return -ENOMEM;
-	if (json_object_get(d->skipped, e->path))
-		return 0;
-	if (!json_object_get(schemas, folder) && json_object_set_new_nocheck(schemas, folder, json_object()))
-		return -ENOMEM;
-	if ((r = read_text(d, e, &text)))
-		return r;
-	return sql_read(json_object_get(schemas, folder), e->path, (struct span){ text, (size_t)e->size });
 }
 
 /* The schema of each folder in the end. */
 static int read_sql(struct diff_facts *d, const struct buf *files, struct facts *f)
 {
-	const struct entry *const *list = (const struct entry *const *)files->data;
-	json_t *schemas = json_object(), *schema;
-	const char *folder;
-	int r = schemas ? 0 : -ENOMEM;
-
-	for (size_t i = 0; !r && i < files->len / sizeof(*list); i++)
-		r = read_step(d, list[i], schemas);
-	json_object_foreach(schemas, folder, schema)
-		if (r || (r = sql_facts(schema, f)))
-			break;
-	json_decref(schemas);
-	return r;
+	return tree_read_sql(d->st, (const struct entry **)files->data, files->len / sizeof(struct entry *), d->skipped, f);
 }
 
 int diff_facts_end(struct diff_facts *d, const struct manifest *a, const struct manifest *b)
 {
 	AUTO(buf_release) struct buf old = BUF_INIT, new = BUF_INIT;
+	size_t old_count = d->old.count, new_count = d->new.count;
 	int r;
 
 	if (!json_object_size(d->folders))
 		return 0;
 	/* What one side leaves out, the other does. */
-	if ((r = collect_sql(d, a, &old)) || (r = collect_sql(d, b, &new)) || (r = read_sql(d, &old, &d->old)))
+	if ((r = collect_sql(d, a, &old)) || (r = collect_sql(d, b, &new)))
 		return r;
-	return read_sql(d, &new, &d->new);
+	if (!(r = read_sql(d, &old, &d->old)))
+		r = read_sql(d, &new, &d->new);
+	if (r != -EFBIG)
+		return r;
+	facts_truncate(&d->old, old_count);
+	facts_truncate(&d->new, new_count);
+	return json_object_set_new(d->skipped, "*.sql", json_string("too many facts")) ? -ENOMEM : 0;
 }

@@ -31,7 +31,7 @@ void diff_facts_release(struct diff_facts *d);
 int diff_facts_note(struct diff_facts *d, const struct entry *a, const struct entry *b);
 /* When all were noted. */
 int diff_facts_end(struct diff_facts *d, const struct manifest *a, const struct manifest *b);
-/* Prints the differences, and what was not looked into. */
-void diff_facts_tell(struct cli *cli, struct diff_facts *d);
+/* Prints the differences, and what was not looked into. -ENOMEM. */
+int diff_facts_tell(struct cli *cli, struct diff_facts *d);
 
 #endif

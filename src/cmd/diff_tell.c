@@ -185,14 +185,15 @@ static void tell_skipped(const struct cli *cli, const struct diff_facts *d)
 		cli_note(cli, "not looked into: %zu more files; --json names them", told - SKIPPED_SHOWN);
 }
 
-void diff_facts_tell(struct cli *cli, struct diff_facts *d)
+int diff_facts_tell(struct cli *cli, struct diff_facts *d)
 {
 	struct teller t = { .cli = cli, .d = d };
+	int r;
 
 	table_begin(&t.tables[FACT_DEPENDENCY], dependency_titles, ARRAY_LEN(dependency_titles), "lllll");
 	table_begin(&t.tables[FACT_TABLE], table_titles, ARRAY_LEN(table_titles), "llll");
 	table_begin(&t.tables[FACT_ROUTE], route_titles, ARRAY_LEN(route_titles), "lll");
-	facts_compare(&d->old, &d->new, tell_one, &t);
+	r = facts_compare(&d->old, &d->new, tell_one, &t);
 	end_table(&t);
 	for (size_t i = 0; i < ARRAY_LEN(t.tables); i++) {
 		if (t.tables[i].cells.len && d->shown)
@@ -202,4 +203,5 @@ void diff_facts_tell(struct cli *cli, struct diff_facts *d)
 	}
 	buf_release(&t.columns);
 	tell_skipped(cli, d);
+	return r < 0 ? r : 0;
 }

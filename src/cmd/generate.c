@@ -1,23 +1,23 @@
 /* genstore generate */
-#include "src/cmd/generate_view.h"
 #include "src/cmd/keep.h"
+#include "src/cmd/launch.h"
 #include "src/cmd/rev.h"
+#include "src/cmd/sync.h"
 #include "src/flow/budget.h"
 #include "src/flow/env.h"
-#include "src/flow/flow.h"
-#include "src/flow/resume.h"
+#include "src/flow/running.h"
+#include "src/flow/workspace.h"
 #include "store/app.h"
 #include "store/base/utf8.h"
 
 #include <fcntl.h>
-#include <limits.h>
-#include <sys/stat.h>
 
 enum { AUTONOMOUS_ITERATIONS = 10, NOT_GIVEN = -1 };
 
 static struct {
-	const char *app_name, *prompt, *prompt_file, *mode, *user, *timeout, *max_size, *max_log, *resume, *image, *to;
+	const char *app_name, *prompt, *prompt_file, *mode, *user, *timeout, *max_size, *max_log, *decision_timeout, *resume, *image, *to;
 	int64_t max_iterations;
+	bool queue, no_input;
 	struct opt_list env;
 } o = { .max_iterations = NOT_GIVEN };
 
@@ -25,42 +25,21 @@ static const struct opt options[] = {
 	{ "app-name", 'a', OPT_TEXT, &o.app_name, "NAME", "the app; a new one, or its next generation" },
 	{ "prompt", 'p', OPT_TEXT, &o.prompt, "TEXT", "what to build" },
 	{ "prompt-file", 0, OPT_TEXT, &o.prompt_file, "FILE", "the prompt from a file, - for stdin" },
-	{ "mode", 'm', OPT_TEXT, &o.mode, "MODE", "single-shot (default) or autonomous" },
+	{ "mode", 'm', OPT_TEXT, &o.mode, "MODE", "single-shot (default), autonomous or confirm_first" },
 	{ "max-iterations", 'n', OPT_INT, &o.max_iterations, "K", "at most so many; above 1 means autonomous" },
 	{ "user", 0, OPT_TEXT, &o.user, "NAME", "whose app it is (default: local)" },
 	{ "env", 'e', OPT_LIST, &o.env, "NAME", "passes a variable to the generator; never stored or logged" },
 	{ "timeout", 0, OPT_TEXT, &o.timeout, "TIME", "fails after so much silence (default 30m, 0: never)" },
 	{ "max-size", 0, OPT_TEXT, &o.max_size, "SIZE", "of the workspace and the tree in it (default 10G, 0: no limit)" },
 	{ "max-log", 0, OPT_TEXT, &o.max_log, "SIZE", "of the log that is kept (default 256M, 0: no limit)" },
+	{ "decision-timeout", 0, OPT_TEXT, &o.decision_timeout, "TIME", "pauses when no answer comes for so long" },
+	{ "no-input", 0, OPT_FLAG, &o.no_input, NULL, "asks nothing on this terminal" },
+	{ "queue", 0, OPT_FLAG, &o.queue, NULL, "only writes the request, for a worker" },
 	{ "resume", 0, OPT_TEXT, &o.resume, "REV", "the app's next generation, on this tree" },
 	{ "image", 0, OPT_TEXT, &o.image, "IMAGE", "not in this version" },
-	{ "to", 0, OPT_TEXT, &o.to, "REMOTES", "not in this version" },
+	{ "to", 0, OPT_TEXT, &o.to, "REMOTES", "sends it when it is complete (s3)" },
 	{ 0 },
 };
-
-/* "30m": a whole number and a unit of the table, or none. */
-struct unit { char letter; int64_t factor; };
-static const struct unit times[] = { { 's', 1000 }, { 'm', 60000 }, { 'h', 3600000 }, { '\0', 1000 } };
-static const struct unit sizes[] = {
-	{ 'k', 1 << 10 }, { 'K', 1 << 10 }, { 'M', 1 << 20 }, { 'G', 1 << 30 }, { 'T', (int64_t)1 << 40 }, { '\0', 1 },
-};
-
-static int parse_amount(const char *text, const struct unit *units, size_t count, int64_t *ret_n)
-{
-	char *end;
-	int64_t n, factor = 0;
-
-	errno = 0;
-	n = strtoll(text, &end, 10);
-	for (size_t i = 0; i < count && end[0] && !end[1]; i++)
-		if (units[i].letter == *end)
-			factor = units[i].factor;
-	if (!*end)
-		factor = units[count - 1].factor;
-	if (errno || *text < '0' || *text > '9' || !factor || __builtin_mul_overflow(n, factor, ret_n))
-		return -EINVAL;
-	return 0;
-}
 
 static int read_prompt(struct cli *cli, struct buf *out)
 {
@@ -111,16 +90,14 @@ static int take_mode(struct cli *cli, struct flow_options *f)
 {
 	bool single = !o.mode || strcmp(o.mode, "single-shot") == 0;
 
-	if (o.mode && strcmp(o.mode, "confirm_first") == 0)
-		return cli_usage(cli, "mode 'confirm_first' is not in this version");
-	if (!single && strcmp(o.mode, "autonomous") != 0)
-		return cli_usage(cli, "'%s' is no mode: single-shot or autonomous", o.mode);
+	if (!single && strcmp(o.mode, "autonomous") != 0 && strcmp(o.mode, "confirm_first") != 0)
+		return cli_usage(cli, "'%s' is no mode: single-shot, autonomous or confirm_first", o.mode);
 	if (o.max_iterations != NOT_GIVEN && (o.max_iterations < 1 || o.max_iterations > FLOW_ITERATIONS_MAX))
 		return cli_usage(cli, "--max-iterations is from 1 to %d", FLOW_ITERATIONS_MAX);
 	if (o.mode && single && o.max_iterations > 1)
 		return cli_usage(cli, "mode 'single-shot' has one iteration, not %lld", (long long)o.max_iterations);
 	single = single && o.max_iterations <= 1;
-	f->mode = single ? "single-shot" : "autonomous";
+	f->mode = single ? "single-shot" : o.mode && strcmp(o.mode, "single-shot") != 0 ? o.mode : "autonomous";
 	f->max_iterations = single ? 1 : o.max_iterations == NOT_GIVEN ? AUTONOMOUS_ITERATIONS : o.max_iterations;
 	return 0;
 }
@@ -151,84 +128,29 @@ static int take_limits(struct cli *cli, struct flow_options *f)
 	f->silence_ms = FLOW_SILENCE_MS;
 	f->max_bytes = FLOW_BYTES_MAX;
 	f->max_log = BUDGET_LOG_MAX;
-	if (o.timeout && parse_amount(o.timeout, times, ARRAY_LEN(times), &f->silence_ms))
+	if (o.timeout && launch_time(o.timeout, &f->silence_ms))
 		return cli_usage(cli, "--timeout takes a time like 90s, 30m or 2h, not '%s'", o.timeout);
-	if (o.max_size && parse_amount(o.max_size, sizes, ARRAY_LEN(sizes), &f->max_bytes))
+	if (o.max_size && launch_size(o.max_size, &f->max_bytes))
 		return cli_usage(cli, "--max-size takes a size like 500M or 10G, not '%s'", o.max_size);
-	if (o.max_log && parse_amount(o.max_log, sizes, ARRAY_LEN(sizes), &f->max_log))
+	if (o.max_log && launch_size(o.max_log, &f->max_log))
 		return cli_usage(cli, "--max-log takes a size like 50M or 1G, not '%s'", o.max_log);
+	if (o.max_log && o.queue)
+		return cli_usage(cli, "--max-log is not kept in the queue; say it without --queue");
 	return 0;
-}
-
-/* A file that can be run; 0, or why not. */
-static int runnable(const char *path)
-{
-	struct stat sb;
-
-	if (stat(path, &sb))
-		return -errno;
-	if (S_ISDIR(sb.st_mode))
-		return -EISDIR;
-	return access(path, X_OK) ? -errno : 0;
-}
-
-/* As execvp(3) finds it; a path is taken from here, because the generator begins elsewhere. */
-static int find_command(const char *name, char out[PATH_MAX])
-{
-	const char *path = getenv("PATH");
-	int r = -ENOENT;
-
-	if (strchr(name, '/')) {
-		AUTO(free_ptr) char *here = *name == '/' ? strdup("") : getcwd(NULL, 0);
-
-		if (!here || snprintf(out, PATH_MAX, "%s%s%s", here, *name == '/' ? "" : "/", name) >= PATH_MAX)
-			return -ENAMETOOLONG;
-		return runnable(out);
-	}
-	for (const char *p = path ? path : "/usr/bin:/bin"; *name; p++) {
-		int n = (int)strcspn(p, ":");
-
-		if (n && *p == '/' && snprintf(out, PATH_MAX, "%.*s/%s", n, p, name) < PATH_MAX) {
-			int found = runnable(out);
-
-			if (!found)
-				return 0;
-			if (found == -EACCES)
-				r = found;
-		}
-		p += n;
-		if (!*p)
-			break;
-	}
-	return r;
-}
-
-static int take_command(struct cli *cli, int argc, char **argv, char path[PATH_MAX], struct flow_options *f)
-{
-	static char program[] = "genstore", command[] = "example-generator";
-	static char *const example[] = { program, command, NULL };
-	int r;
-
-	if (argc && strcmp(argv[-1], "--") != 0)
-		return cli_usage(cli, "what is '%s'? A command stands behind --, a prompt of several words in quotes", argv[0]);
-	f->argv = argc ? argv : example;
-	f->path = path;
-	if (!argc) {
-		strcpy(path, "/proc/self/exe");
-		return 0;
-	}
-	r = find_command(argv[0], path);
-	return r ? cli_error(cli, EXIT_USAGE, "cannot run '%s': %s", argv[0], strerror(-r)) : 0;
 }
 
 static int refuse_later_ones(struct cli *cli)
 {
-	const struct { const char *name, *value; } later[] = { { "image", o.image }, { "to", o.to } };
+	if (o.image)
+		return cli_usage(cli, "--image is not in this version");
+	return o.to ? sync_check_remotes(cli, o.to) : 0;
+}
 
-	for (size_t i = 0; i < ARRAY_LEN(later); i++)
-		if (later[i].value)
-			return cli_usage(cli, "--%s is not in this version", later[i].name);
-	return 0;
+/* Where to send it is to be known before the work begins, which can take hours. */
+static int take_remote(struct cli *cli, struct flow_options *f)
+{
+	f->to = o.to;
+	return o.to ? sync_check_settings(cli) : 0;
 }
 
 /* The default store is made at first use. */
@@ -241,19 +163,72 @@ static int open_store(struct cli *cli)
 	return cli_open_writer(cli);
 }
 
-static int generate(struct cli *cli, const struct flow_options *f)
+/* 1: there is a tree to go on with, an iteration's or a kept workspace's that nobody works in; 0: none. */
+static int has_tree(struct cli *cli, const struct revision *rev)
 {
-	AUTO(flow_result_release) struct flow_result result = { 0 };
-	AUTO(view_release) struct view view = { 0 };
-	struct flow_options with = *f;
-	int r;
+	int r = rev->manifest ? 0 : running_is(cli->st, rev->generation.request_id);
 
-	if (view_init(&view, cli, !f->env_count))
-		return cli_error(cli, EXIT_FAILED, "no memory");
-	with.tell = view_tell;
-	with.arg = &view;
-	r = flow_run(cli->st, &with, &result);
-	return r ? cli_fail(cli, r) : view_end(&view, &result);
+	return r < 0 ? r : rev->manifest || (!r && !rev->single && workspace_is_kept(rev->generation.request_id));
+}
+
+/* What a resumed generation has from its parent, where nothing else is said. */
+static int take_parent(struct cli *cli, struct launch *l)
+{
+	AUTO(revision_release) struct revision rev = { 0 };
+	struct flow_options *f = &l->f;
+	int r = cli_revision(cli, o.resume, &rev);
+
+	if (r)
+		return r;
+	if ((r = has_tree(cli, &rev)) <= 0)
+		return r ? cli_fail(cli, r) : cli_error(cli, EXIT_NONE, "'%s' is %s: it has no finished iteration, and no workspace that could be"
+							" taken over", rev.generation.request_id, rev.generation.status);
+	l->g = rev.generation;
+	rev.generation = (struct generation){ 0 };
+	if (o.app_name && strcmp(o.app_name, l->g.app_name) != 0)
+		return cli_usage(cli, "'%s' is a generation of '%s', not of '%s'; 'genstore fork' makes a new app", l->g.request_id,
+				 l->g.app_name, o.app_name);
+	f->parent = l->g.request_id;
+	f->parent_iteration = rev.iteration ? rev.iteration : rev.single ? -rev.snapshot : 0;
+	f->app_name = l->g.app_name;
+	f->user = l->g.user_id;
+	if (!f->prompt && !(f->prompt = l->g.prompt))
+		return cli_usage(cli, "nobody knows the prompt of '%s'; say --prompt", l->g.request_id);
+	if (f->argv || (r = run_get(cli->st, l->g.id, &l->run)) == -ENOENT)
+		return 0;
+	if (r)
+		return cli_fail(cli, r);
+	return launch_kept_command(cli, l);
+}
+
+static int queue(struct cli *cli, struct launch *l)
+{
+	AUTO(generation_release) struct generation g = { 0 };
+	int r = flow_queue(cli->st, &l->f, &g);
+
+	if (r)
+		return cli_fail(cli, r);
+	keep_tell(cli, &g);
+	cli_note(cli, "queued; 'genstore work' takes it");
+	return EXIT_DONE;
+}
+
+static bool can_ask(const struct cli *cli)
+{
+	return !o.no_input && !cli->json && isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+}
+
+/* Somebody has to be there for a question, or to be expected within a time. */
+static int take_decisions(struct cli *cli, struct flow_options *f)
+{
+	bool asks = strcmp(f->mode, "confirm_first") == 0;
+
+	f->decision_ms = o.queue ? FLOW_DECISION_MS : 0;
+	if (o.decision_timeout && launch_time(o.decision_timeout, &f->decision_ms))
+		return cli_usage(cli, "--decision-timeout takes a time like 90s, 30m or 2h, not '%s'", o.decision_timeout);
+	if (asks && !o.queue && !o.decision_timeout && !can_ask(cli))
+		return cli_usage(cli, "mode 'confirm_first' asks, and nobody can answer here; --decision-timeout TIME waits for 'genstore answer'");
+	return 0;
 }
 
 static int take_app(struct cli *cli)
@@ -262,46 +237,24 @@ static int take_app(struct cli *cli)
 		return cli_usage(cli, "--user does not go with --resume: the app's user stays");
 	if (!o.app_name)
 		return o.resume ? 0 : cli_usage(cli, "say --app-name");
-	if (!app_name_valid(o.app_name))
-		return cli_usage(cli, "'%s' cannot be an app name: up to %d bytes of UTF-8 without / : @, not beginning with req_ or -",
-				 o.app_name, APP_NAME_MAX);
-	return 0;
-}
-
-static int take_parent(struct cli *cli, struct revision *rev, struct flow_options *f)
-{
-	int r = cli_revision(cli, o.resume, rev);
-
-	if (r)
-		return r;
-	if (!rev->manifest && !resume_can_take(rev))
-		return cli_error(cli, EXIT_NONE, "'%s' has no finished iteration, and its workspace is not kept", o.resume);
-	if (o.app_name && strcmp(o.app_name, rev->generation.app_name) != 0)
-		return cli_usage(cli, "'%s' is of the app '%s', not '%s'; 'genstore fork' begins another app with it", o.resume,
-				 rev->generation.app_name, o.app_name);
-	if (!f->prompt && !rev->generation.prompt)
-		return cli_usage(cli, "the prompt of '%s' is not known; say --prompt", o.resume);
-	f->prompt = f->prompt ? f->prompt : rev->generation.prompt;
-	f->resume = rev;
-	return 0;
+	if (app_name_valid(o.app_name))
+		return 0;
+	return cli_usage(cli, "'%s' cannot be an app name: up to %d bytes of UTF-8 without / : @, not beginning with req_ or -",
+			 o.app_name, APP_NAME_MAX);
 }
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-	AUTO(revision_release) struct revision parent = { 0 };
+	AUTO(launch_release) struct launch l = { .f = { .app_name = o.app_name, .user = o.user } };
 	AUTO(buf_release) struct buf file = BUF_INIT;
-	struct flow_options f = { .app_name = o.app_name, .user = o.user };
-	char path[PATH_MAX];
 	int r;
 
-	if ((r = refuse_later_ones(cli)))
+	if ((r = refuse_later_ones(cli)) || (r = take_app(cli)) || (r = take_mode(cli, &l.f)) || (r = take_env(cli, &l.f)) ||
+	    (r = take_limits(cli, &l.f)) || (r = take_decisions(cli, &l.f)) || (r = launch_command(cli, argc && !strcmp(argv[-1], "--"), argc, argv, &l)) ||
+	    (r = take_prompt(cli, &file, &l.f)) || (r = open_store(cli)) || (r = take_remote(cli, &l.f)) ||
+	    (o.resume && (r = take_parent(cli, &l))))
 		return r;
-	if ((r = take_app(cli)) || (r = take_mode(cli, &f)) || (r = take_env(cli, &f)) || (r = take_limits(cli, &f)) ||
-	    (r = take_command(cli, argc, argv, path, &f)) || (r = take_prompt(cli, &file, &f)) || (r = open_store(cli)))
-		return r;
-	if (o.resume && (r = take_parent(cli, &parent, &f)))
-		return r;
-	return generate(cli, &f);
+	return o.queue ? queue(cli, &l) : launch_run(cli, &l, can_ask(cli));
 }
 
 const struct command command_generate = {

@@ -1,9 +1,12 @@
 #include "src/cmd/generate_view.h"
+#include "src/cmd/program.h"
+#include "src/sync/settings.h"
 #include "store/base/utf8.h"
 #if HAVE_FUSE
 #include "fs/mounts.h"
 #endif
 
+#include <fcntl.h>
 #include <jansson.h>
 
 #define RULE "════════════════════════════════════════════════════════════"
@@ -40,41 +43,61 @@ static char *find_mount(const char *store UNUSED)
 }
 #endif
 
-/* What a user has to say so that a command meets this store. */
-static int store_option(const struct cli *cli, char **ret_text)
+/* As a shell takes it. */
+static void add_quoted(struct buf *out, const char *text)
 {
-	const char *given = getenv("GENSTORE_STORE"), *p = cli->store_path;
-	AUTO(buf_release) struct buf b = BUF_INIT;
+	bool plain = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-") == strlen(text);
 
-	if (!cli->store_is_default && !(given && strcmp(given, p) == 0)) {
-		bool plain = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-") == strlen(p);
-
-		buf_adds(&b, plain ? "--store " : "--store '");
-		for (; *p; p++)
-			buf_adds(&b, *p == '\'' ? "'\\''" : (const char[]){ *p, '\0' });
-		buf_adds(&b, plain ? " " : "' ");
-	}
-	*ret_text = buf_steal(&b);
-	return *ret_text ? 0 : -ENOMEM;
+	buf_adds(out, plain ? "" : "'");
+	for (; *text; text++)
+		buf_adds(out, *text == '\'' ? "'\\''" : (const char[]){ *text, '\0' });
+	buf_adds(out, plain ? "" : "'");
 }
 
-int view_init(struct view *v, struct cli *cli, bool no_env)
+/* What a user has to say so that a command, and a git, meet this store. */
+static int name_store(const struct cli *cli, struct view *v)
+{
+	const char *given = getenv("GENSTORE_STORE");
+	AUTO(free_ptr) char *path = realpath(cli->store_path, NULL);
+	AUTO(buf_release) struct buf options = BUF_INIT, variable = BUF_INIT;
+
+	if (!cli->store_is_default && !(given && strcmp(given, cli->store_path) == 0)) {
+		buf_adds(&options, "--store ");
+		add_quoted(&options, cli->store_path);
+		buf_adds(&options, " ");
+		buf_adds(&variable, "GENSTORE_STORE=");
+		add_quoted(&variable, path ? path : cli->store_path);
+		buf_adds(&variable, " ");
+	}
+	v->options = buf_steal(&options);
+	v->variable = buf_steal(&variable);
+	return v->options && v->variable ? 0 : -ENOMEM;
+}
+
+int view_init(struct view *v, struct cli *cli, bool no_env, bool asks)
 {
 	*v = (struct view){ .cli = cli, .no_env = no_env, .mountpoint = find_mount(cli->store_path), .percentage = -1 };
 	v->bar = isatty(STDERR_FILENO) && !cli->json && cli->verbosity >= 0;
-	return store_option(cli, &v->options);
+	prompt_init(&v->prompt, asks && !cli->json && isatty(STDIN_FILENO) && isatty(STDERR_FILENO));
+	if (settings_place(cli->st, &v->place))
+		return -ENOMEM;
+	return name_store(cli, v);
 }
 
 void view_release(struct view *v)
 {
+	prompt_release(&v->prompt);
 	free(v->request_id);
 	free(v->options);
+	free(v->variable);
 	free(v->mountpoint);
+	free(v->place);
 }
 
+/* Before something is printed: the status line goes, and so does the line where an answer is typed. */
 static void clear_status(struct view *v)
 {
-	if (v->shown)
+	if (v->shown || (v->prompt.open && !v->prompt.closed))
 		fputs("\r\033[K", stderr);
 	v->shown = false;
 }
@@ -85,6 +108,10 @@ static void show_status(struct view *v, const char *text, size_t n)
 	static const char full[] = "####################", empty[] = "....................";
 	AUTO(buf_release) struct buf line = BUF_INIT, clean = BUF_INIT;
 	size_t columns = 0, end = 0;
+
+	/* Where an answer is typed there is no place for it. */
+	if (v->prompt.open)
+		return;
 
 	if (v->of > 1)
 		buf_addf(&line, "[%lld/%lld] ", (long long)min_i64(v->iteration + 1, v->of), (long long)v->of);
@@ -114,6 +141,12 @@ static void banner(struct view *v, const struct generation *g)
 		out_object_end(&j);
 		return;
 	}
+	if (v->brief) {
+		if (v->cli->verbosity >= 0)
+			printf("%s %s/%lld: started\n", g->request_id, g->app_name, (long long)g->generation_number);
+		fflush(stdout);
+		return;
+	}
 	if (v->cli->verbosity < 0) {
 		/* For scripts: the one thing to go on with. */
 		printf("%s\n", g->request_id);
@@ -123,8 +156,10 @@ static void banner(struct view *v, const struct generation *g)
 	utf8_printable(&line, g->app_name, strlen(g->app_name));
 	printf("%s\n  genstore - App Generator\n%s\n\n  Request ID: %s\n  App Name: %s\n\n  Artifacts (on completion):\n", RULE, RULE,
 	       g->request_id, buf_str(&line));
-	printf("  - S3: s3://leo-saas-generated-apps-{account}/generations/%s/\n  - GitHub: github.com/leo-generated/%s\n",
-	       g->request_id, g->request_id);
+	buf_reset(&line);
+	utf8_printable(&line, v->place ? v->place : "", v->place ? strlen(v->place) : 0);
+	printf("  - S3: %sgenerations/%s/\n  - GitHub: github.com/leo-generated/%s\n",
+	       v->place ? buf_str(&line) : "s3://leo-saas-generated-apps-{account}/", g->request_id, g->request_id);
 	printf("  - Local: /generations/%s/app.tar.gz", g->request_id);
 	if (v->mountpoint) {
 		buf_reset(&line);
@@ -142,12 +177,23 @@ static void on_begun(struct view *v, const struct flow_news *n)
 	banner(v, n->generation);
 }
 
+/* What was asked for at the prompt, with /context and its like. */
+static bool is_reply(const struct view *v, const char *type)
+{
+	static const char *const types[] = { "context_display", "session_saved", "session_cleared" };
+
+	for (size_t i = 0; v->prompt.usable && i < ARRAY_LEN(types); i++)
+		if (strcmp(type, types[i]) == 0)
+			return true;
+	return false;
+}
+
 static void on_line(struct view *v, const struct flow_news *n)
 {
 	AUTO(buf_release) struct buf clean = BUF_INIT;
-	bool serious = strcmp(n->level, "error") == 0;
+	bool serious = strcmp(n->level, "error") == 0, reply = is_reply(v, n->type);
 
-	if (v->bar && v->cli->verbosity < 1 && !serious) {
+	if (v->bar && v->cli->verbosity < 1 && !serious && !reply) {
 		/* Progress is shown with its percentage. */
 		if (strcmp(n->type, "progress") != 0 && strcmp(n->level, "debug") != 0 && clock_ms() - v->last_ms >= PROGRESS_MS) {
 			v->last_ms = clock_ms();
@@ -155,11 +201,14 @@ static void on_line(struct view *v, const struct flow_news *n)
 		}
 		return;
 	}
-	if (v->cli->verbosity < 1)
+	if ((v->cli->verbosity < 1 && !reply) || v->cli->verbosity < 0)
 		return;
 	utf8_printable(&clean, n->line, n->n);
+	if (v->prompt.editor)
+		return;
 	clear_status(v);
-	fprintf(stderr, "%-5s %s\n", n->level, buf_str(&clean));
+	fprintf(stderr, "%-5s %s\n", reply ? "   " : n->level, buf_str(&clean));
+	prompt_again(&v->prompt);
 }
 
 static void on_progress(struct view *v, const struct flow_news *n)
@@ -168,7 +217,7 @@ static void on_progress(struct view *v, const struct flow_news *n)
 	struct jw j;
 
 	v->percentage = n->percentage >= 0 && n->percentage <= 100 ? n->percentage : -1;
-	if ((!v->bar && !v->cli->json) || clock_ms() - v->last_ms < PROGRESS_MS)
+	if (v->brief || (!v->bar && !v->cli->json) || clock_ms() - v->last_ms < PROGRESS_MS)
 		return;
 	v->last_ms = clock_ms();
 	if (v->bar) {
@@ -192,6 +241,8 @@ static void on_iteration(struct view *v, const struct flow_news *n)
 
 	v->iteration = n->iteration;
 	v->percentage = -1;
+	if (v->brief)
+		return;
 	clear_status(v);
 	if (!v->cli->json) {
 		cli_note(v->cli, "  iteration %lld: %lld added, %lld modified, %lld removed; %lld file%s, %s, %s",
@@ -216,18 +267,84 @@ static void on_iteration(struct view *v, const struct flow_news *n)
 
 static void on_note(struct view *v, const struct flow_news *n)
 {
+	if (v->brief || v->prompt.editor)
+		return;
 	clear_status(v);
 	cli_note(v->cli, "%s", n->line);
+	prompt_again(&v->prompt);
+}
+
+static void question_object(struct view *v, const struct question *q)
+{
+	AUTO(buf_release) struct buf line = BUF_INIT;
+	struct jw j;
+
+	out_object(&j, &line, "question");
+	jw_str(&j, "request_id", v->request_id);
+	out_question(&j, q);
+	out_object_end(&j);
+}
+
+static void on_question(struct view *v, const struct flow_news *n)
+{
+	const char *id = v->request_id ? v->request_id : "-";
+
+	if (v->cli->json) {
+		question_object(v, n->question);
+		return;
+	}
+	clear_status(v);
+	if (v->prompt.usable) {
+		prompt_show(&v->prompt, n->question);
+		return;
+	}
+	cli_note(v->cli, "%s asks: %s", id, n->question->prompt);
+	cli_note(v->cli, "  answer with: genstore %sanswer %s --choice yes|add|redirect|done", v->options, id);
+}
+
+static void on_answered(struct view *v, const struct flow_news *n)
+{
+	if (v->prompt.usable)
+		prompt_close(&v->prompt, n->line);
+	else if (n->line && !v->cli->json)
+		cli_note(v->cli, "  %s", n->line);
+}
+
+int view_answer_fd(void *view)
+{
+	return prompt_fd(&((struct view *)view)->prompt);
+}
+
+int view_answer(void *view, struct control *ret_answer)
+{
+	return prompt_read(&((struct view *)view)->prompt, ret_answer);
+}
+
+/* A pipe takes only PIPE_BUF bytes at once: without this, a longer line has another process's in its middle. */
+static void take_turn(const struct view *v, short type)
+{
+	struct flock whole = { .l_type = type, .l_whence = SEEK_SET };
+
+	if (v->turn <= 0)
+		return;
+	fflush(stdout);
+	while (fcntl(v->turn, F_SETLKW, &whole) && errno == EINTR)
+		;
 }
 
 void view_tell(void *view, const struct flow_news *news)
 {
 	static void (*const shows[])(struct view *v, const struct flow_news *n) = {
 		[FLOW_BEGUN] = on_begun, [FLOW_LINE] = on_line, [FLOW_PROGRESS] = on_progress, [FLOW_ITERATION] = on_iteration,
-		[FLOW_NOTE] = on_note,
+		[FLOW_NOTE] = on_note, [FLOW_ASKS] = on_question, [FLOW_ANSWERED] = on_answered,
 	};
 
+	/* Lines are for stderr. */
+	if (news->kind != FLOW_LINE)
+		take_turn(view, F_WRLCK);
 	shows[news->kind](view, news);
+	if (news->kind != FLOW_LINE)
+		take_turn(view, F_UNLCK);
 }
 
 /* The names as one line: "node_modules, .env". */
@@ -253,10 +370,13 @@ static void print_left_out(const struct left_out *l)
 
 static void print_complete(const struct view *v, const struct flow_result *r, const struct generation *g)
 {
-	char a[HUMAN_SIZE], b[HUMAN_SIZE];
+	char a[HUMAN_SIZE], b[HUMAN_SIZE], path[PATH_MAX];
 
 	printf("%s\n  Generation Complete!\n%s\n\n", RULE, RULE);
-	printf("  Download: genstore %sget %s -o app.tar.gz\n\n", v->options, g->request_id);
+	printf("  Download: genstore %sget %s -o app.tar.gz\n", v->options, g->request_id);
+	if (!program_find("git", path) && !program_find("git-remote-genstore", path))
+		printf("  Clone: %sgit clone genstore::%s\n", v->variable, g->request_id);
+	printf("\n");
 	printf("  Iterations: %lld\n  Files: %lld (%s), archive %s\n", (long long)r->iterations, (long long)r->files,
 	       human_bytes(r->bytes, a), human_bytes(g->archive_size, b));
 	print_left_out(&r->left_out);
@@ -299,6 +419,10 @@ static void note_rest(const struct view *v, const struct flow_result *r, const s
 		cli_note(v->cli, "  no iteration was finished");
 	if (r->workspace)
 		cli_note(v->cli, "  the workspace is kept: %s", r->workspace);
+	if (strcmp(r->status, "paused") == 0)
+		cli_note(v->cli, "  go on with: genstore %scontinue %s", v->options, g->request_id);
+	else
+		cli_note(v->cli, "  go on in a new generation with: genstore %sgenerate --resume %s", v->options, g->request_id);
 	if (v->no_env && strcmp(r->status, "failed") == 0)
 		cli_note(v->cli, "  nothing was passed with --env: if the command needs an API key, name its variable, --env NAME");
 }
@@ -322,11 +446,30 @@ static int fail(const struct view *v, const struct flow_result *r, const char *r
 	if (strcmp(r->status, "failed") == 0)
 		return cli_error(v->cli, EXIT_FAILED, "generation '%s' failed: %s; its log: genstore %slog %s", request_id, buf_str(&why),
 				 v->options, request_id);
+	if (r->unanswered)
+		return cli_error(v->cli, EXIT_FAILED, "nobody has answered in time: generation '%s' is paused; go on with: genstore %scontinue %s",
+				 request_id, v->options, request_id);
 	return cli_error(v->cli, r->interrupted ? EXIT_INTERRUPTED : EXIT_FAILED, "generation '%s' is %s after %lld finished iteration%s",
 			 request_id, r->status, (long long)r->iterations, r->iterations == 1 ? "" : "s");
 }
 
-int view_end(struct view *v, const struct flow_result *r)
+/* One line, whatever happened. */
+static int end_briefly(const struct view *v, const struct flow_result *r, const struct generation *g)
+{
+	AUTO(buf_release) struct buf line = BUF_INIT, why = BUF_INIT;
+	char time[HUMAN_SIZE];
+
+	utf8_printable(&why, buf_str(&r->error), strcspn(buf_str(&r->error), "\n"));
+	buf_addf(&line, "%s %s/%lld: %s after %lld iteration%s, %s%s%s\n", g->request_id, g->app_name, (long long)g->generation_number,
+		 r->status, (long long)r->iterations, r->iterations == 1 ? "" : "s", human_ms(r->duration_ms, time), why.len ? ": " : "",
+		 buf_str(&why));
+	if (v->cli->verbosity >= 0)
+		fputs(buf_str(&line), stdout);
+	fflush(stdout);
+	return strcmp(r->status, "completed") == 0 ? EXIT_DONE : r->interrupted ? EXIT_INTERRUPTED : EXIT_FAILED;
+}
+
+static int tell_end(struct view *v, const struct flow_result *r)
 {
 	AUTO(generation_release) struct generation g = { 0 };
 	int err = generation_by_request(v->cli->st, v->request_id, &g), code;
@@ -335,6 +478,8 @@ int view_end(struct view *v, const struct flow_result *r)
 	clear_status(v);
 	if (err)
 		return cli_fail(v->cli, err);
+	if (v->brief && !v->cli->json)
+		return end_briefly(v, r, &g);
 	if (v->cli->json)
 		print_summary(r, &g);
 	else if (done && v->cli->verbosity >= 0)
@@ -347,6 +492,17 @@ int view_end(struct view *v, const struct flow_result *r)
 		return EXIT_DONE;
 	}
 	code = fail(v, r, g.request_id);
-	note_rest(v, r, &g);
+	if (!v->brief)
+		note_rest(v, r, &g);
+	return code;
+}
+
+int view_end(struct view *v, const struct flow_result *r)
+{
+	int code;
+
+	take_turn(v, F_WRLCK);
+	code = tell_end(v, r);
+	take_turn(v, F_UNLCK);
 	return code;
 }

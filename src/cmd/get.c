@@ -1,89 +1,32 @@
 /* genstore get */
-#include "src/cmd/newfile.h"
 #include "src/cmd/out.h"
 #include "src/cmd/rev.h"
-
-enum { AT_ONCE = 1 << 20 };
+#include "src/cmd/save.h"
+#include "src/sync/settings.h"
+#include "store/outbox.h"
 
 static struct {
 	const char *file;
-	bool force;
-} o = { .file = "app.tar.gz" };
+	bool force, url;
+	int64_t expires;
+} o = { .file = "app.tar.gz", .expires = SIGV4_EXPIRES_DEFAULT };
 
 static const struct opt options[] = {
 	{ "output", 'o', OPT_TEXT, &o.file, "FILE", "where to write it, '-' is standard output (app.tar.gz)" },
 	{ "force", 'f', OPT_FLAG, &o.force, NULL, "replace FILE" },
+	{ "url", 'u', OPT_FLAG, &o.url, NULL, "print an address of it in the bucket, which works without keys" },
+	{ "expires", 0, OPT_INT, &o.expires, "SECONDS", "how long it works (3600, at most 604800)" },
 	{ 0 },
 };
 
-static int write_some(struct cli *cli, struct newfile *to, const void *data, size_t n)
-{
-	int r;
-
-	if (to->fd < 0)
-		return out_bytes(cli, data, n);
-	if ((r = newfile_write(to, data, n)))
-		return cli_error(cli, EXIT_FAILED, "cannot write '%s': %s", to->path, strerror(-r));
-	return 0;
-}
-
-/* Copies it, hashed on the way. */
-static int copy(struct cli *cli, const struct object *archive, struct newfile *to, uint8_t ret_sha256[SHA256_SIZE])
-{
-	AUTO(free_ptr) char *bytes = malloc(AT_ONCE);
-	struct progress p;
-	struct sha256 h;
-	int64_t at = 0;
-	ssize_t n = 0;
-	int r = 0;
-
-	if (!bytes)
-		return cli_error(cli, EXIT_FAILED, "no memory");
-	sha256_init(&h);
-	progress_begin(&p, cli, "writing", object_size(archive));
-	for (; !r && at < object_size(archive) && !ferror(stdout); at += n) {
-		n = object_read(cli->st, archive, at, AT_ONCE, bytes);
-		if (n <= 0)
-			break;
-		sha256_update(&h, bytes, (size_t)n);
-		r = write_some(cli, to, bytes, (size_t)n);
-		if (to->fd >= 0)
-			progress_update(&p, at + n, "bytes");
-	}
-	progress_end(&p);
-	sha256_final(&h, ret_sha256);
-	return n < 0 ? cli_fail(cli, (int)n) : r;
-}
-
-static int check_hash(struct cli *cli, const struct generation *g, const uint8_t sha256[SHA256_SIZE])
-{
-	if (memcmp(sha256, g->archive_sha256, SHA256_SIZE) == 0 || ferror(stdout))
-		return 0;
-	return cli_error(cli, EXIT_DAMAGED, "the archive of '%s' does not have its SHA-256; run 'genstore check --read-data'",
-			 g->request_id);
-}
-
-static int open_error(struct cli *cli, int r)
-{
-	if (r == -EEXIST)
-		return cli_error(cli, EXIT_FAILED, "'%s' exists; --force replaces it", o.file);
-	return cli_error(cli, EXIT_FAILED, "cannot write '%s': %s", o.file, strerror(-r));
-}
-
 static int get(struct cli *cli, const struct generation *g, const struct object *archive)
 {
-	AUTO(newfile_release) struct newfile to = NEWFILE_INIT;
+	AUTO(free_ptr) char *what = NULL;
 	uint8_t sha256[SHA256_SIZE];
-	bool to_stdout = strcmp(o.file, "-") == 0;
-	int r = to_stdout ? 0 : newfile_open(o.file, o.force, &to);
 
-	if (r)
-		return open_error(cli, r);
-	if ((r = copy(cli, archive, &to, sha256)) || (r = check_hash(cli, g, sha256)))
-		return r;
-	if (!to_stdout && (r = newfile_finish(&to, o.force)))
-		return open_error(cli, r);
-	return 0;
+	if (asprintf(&what, "the archive of '%s'", g->request_id) < 0)
+		return cli_error(cli, EXIT_FAILED, "no memory");
+	return save_object(cli, archive, &(struct save){ o.file, o.force, what, g->archive_sha256 }, sha256);
 }
 
 static void tell(const struct cli *cli, const struct generation *g)
@@ -105,14 +48,72 @@ static void tell(const struct cli *cli, const struct generation *g)
 	out_object_end(&j);
 }
 
+static void print_url(const struct cli *cli, const struct generation *g, const char *url)
+{
+	AUTO(buf_release) struct buf line = BUF_INIT;
+	char until[CLOCK_TEXT];
+	struct jw j;
+
+	if (!cli->json) {
+		puts(url);
+		return;
+	}
+	clock_format(clock_now(&(struct clock){ 0 }) + o.expires, until);
+	out_object(&j, &line, "url");
+	jw_str(&j, "request_id", g->request_id);
+	jw_str(&j, "download_url", url);
+	jw_str(&j, "expires_at", until);
+	jw_int(&j, "expires_in", o.expires);
+	out_object_end(&j);
+}
+
+/* Where app.tar.gz is, once it is synced. */
+static int find_remote(struct cli *cli, const struct generation *g, struct remote_object *ret_o)
+{
+	AUTO(outbox_row_release) struct outbox_row row = { 0 };
+	int r = outbox_find(cli->st, g->id, "s3", &row);
+
+	if (r && r != -ENOENT)
+		return cli_fail(cli, r);
+	if (r || strcmp(row.state, "synced"))
+		return cli_error(cli, EXIT_NONE, "'%s' is in no bucket; 'genstore sync %s' sends it", g->request_id, g->request_id);
+	r = remote_object_next(cli->st, row.id, "", ret_o);
+	return r > 0 ? 0 : cli_fail(cli, r ? r : -EUCLEAN);
+}
+
+static int give_url(struct cli *cli, const struct generation *g)
+{
+	AUTO(remote_object_release) struct remote_object object = { 0 };
+	AUTO(settings_release) struct settings set = { 0 };
+	AUTO(buf_release) struct buf why = BUF_INIT, url = BUF_INIT;
+	AUTO(s3_freep) struct s3 *s3 = NULL;
+	struct s3_options so;
+	int r = find_remote(cli, g, &object);
+
+	if (r)
+		return r;
+	if (!(r = settings_load(cli->st, object.bucket, NULL, &set, &why))) {
+		so = settings_options(&set);
+		r = s3_new(&so, &s3, &why);
+	}
+	if (r || (r = s3_presign(s3, object.key, o.expires, &url)))
+		return cli_error(cli, cli_exit_code(r), "%s", *buf_str(&why) ? buf_str(&why) : strerror(-r));
+	print_url(cli, g, buf_str(&url));
+	return EXIT_DONE;
+}
+
 static int run(struct cli *cli, int argc UNUSED, char **argv)
 {
 	AUTO(revision_release) struct revision rev = { 0 };
 	AUTO(object_unrefp) struct object *archive = NULL;
 	int r;
 
+	if (o.expires < 1 || o.expires > SIGV4_EXPIRES_MAX)
+		return cli_usage(cli, "--expires is from 1 to %d seconds", SIGV4_EXPIRES_MAX);
 	if ((r = cli_open(cli, GENSTORE_READ_ONLY)) || (r = cli_generation(cli, argv[0], &rev)))
 		return r;
+	if (o.url)
+		return give_url(cli, &rev.generation);
 	if ((r = generation_archive(cli->st, &rev.generation, &archive)))
 		return cli_fail(cli, r);
 	if ((r = get(cli, &rev.generation, archive)))

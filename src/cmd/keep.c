@@ -1,6 +1,7 @@
 #include "src/cmd/keep.h"
 #include "src/cmd/out.h"
 #include "src/cmd/rev.h"
+#include "src/facts/tree.h"
 #include "src/flow/flow.h"
 #include "store/app.h"
 #include "store/base/utf8.h"
@@ -10,6 +11,7 @@
 void keep_release(struct keep *k)
 {
 	seal_release(&k->seal);
+	buf_release(&k->schema);
 }
 
 /* Whether what the seal was made of is still there. */
@@ -30,7 +32,9 @@ int keep_prepare(struct genstore *st, struct manifest *m, struct keep *k)
 
 	store_now(st, k->created_at);
 	k->manifest = m;
-	if ((r = generation_mtime(st, k->created_at, &mtime)) || !(r = seal_compute(st, m, mtime, &k->seal)))
+	buf_reset(&k->schema);
+	if ((r = generation_mtime(st, k->created_at, &mtime)) || (r = tree_schema(st, m, &k->schema)) ||
+	    !(r = seal_compute(st, m, mtime, &k->seal)))
 		return r;
 	/* What is missing because it was collected is not damaged. */
 	return is_fresh(st, k) == -ESTALE ? -ESTALE : r;
@@ -41,7 +45,7 @@ int keep_tree(struct genstore *st, struct keep *k, const struct generation_reque
 {
 	AUTO(generation_release) struct generation g = { 0 };
 	struct generation_request dated = *req;
-	const struct completion done = { .status = "completed", .seal = &k->seal };
+	const struct completion done = { .status = "completed", .seal = &k->seal, .schema_snapshot = buf_str(&k->schema) };
 	int64_t id;
 	int r;
 

@@ -19,6 +19,7 @@ struct keep {
 	char created_at[CLOCK_TEXT];
 	struct seal seal;
 	const struct manifest *manifest; /* borrowed */
+	struct buf schema;               /* schema_snapshot */
 };
 enum { KEEP_TRIES = 5 };
 

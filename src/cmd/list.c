@@ -1,9 +1,10 @@
 /* genstore list */
 #include "src/cmd/out.h"
 #include "src/cmd/rev.h"
+#include "src/cmd/sync_state.h"
 #include "store/idlist.h"
 
-enum { FOR_PEOPLE = 100, ROWS_AT_ONCE = 1000 };
+enum { FOR_PEOPLE = 100, ROWS_AT_ONCE = 1000, COLUMNS = 7 };
 
 static struct {
 	const char *app, *status, *before;
@@ -49,9 +50,9 @@ static int find(struct genstore *st, int64_t before, int64_t limit, struct idlis
 			   " ORDER BY id DESC LIMIT ?3", before, limit, ids);
 }
 
-static void add_row(struct table *t, const struct generation *g)
+static void add_row(struct table *t, const struct generation *g, const struct sync_state *s)
 {
-	char size[HUMAN_SIZE];
+	char size[HUMAN_SIZE], words[32];
 
 	table_cell(t, g->request_id);
 	table_cellf(t, "%s/%lld", g->app_name, (long long)g->generation_number);
@@ -59,34 +60,44 @@ static void add_row(struct table *t, const struct generation *g)
 	table_cellf(t, "%lld", (long long)g->current_iteration);
 	table_cell(t, g->metadata_id ? human_bytes(g->archive_size, size) : NULL);
 	table_cell(t, g->created_at);
+	if (t->columns < COLUMNS)
+		return;
+	sync_state_words(s, g->archive_size, words);
+	table_cell(t, words);
 }
 
-static void print_object(const struct generation *g)
+static void print_object(const struct generation *g, const struct sync_state *s)
 {
 	AUTO(buf_release) struct buf line = BUF_INIT;
 	struct jw j;
 
 	out_object(&j, &line, "generation");
 	out_generation(&j, g);
+	sync_state_json(&j, s, g->archive_size);
 	out_object_more(&j);
 }
 
 static int print_some(struct cli *cli, const int64_t *ids, size_t count, bool titled)
 {
-	static const char *const titles[] = { "REQUEST ID", "APP", "STATUS", "ITERATIONS", "ARCHIVE", "CREATED" };
+	static const char *const titles[COLUMNS] = { "REQUEST ID", "APP", "STATUS", "ITERATIONS", "ARCHIVE", "CREATED", "SYNC" };
 	struct table t;
-	int r = 0;
+	bool any;
+	int r = sync_state_any(cli->st, &any);
 
-	table_begin(&t, titles, ARRAY_LEN(titles), "lllrrl");
+	/* The last column is for those who sync. */
+	table_begin(&t, titles, any ? COLUMNS : COLUMNS - 1, "lllrrll");
 	t.untitled = !titled;
 	for (size_t i = 0; i < count && !r && !ferror(stdout); i++) {
 		AUTO(generation_release) struct generation g = { 0 };
+		AUTO(sync_state_release) struct sync_state s = { .state = "local" };
 
 		r = generation_get(cli->st, ids[i], &g);
+		if (!r && any)
+			r = sync_state_get(cli->st, ids[i], "s3", &s);
 		if (!r && cli->json)
-			print_object(&g);
+			print_object(&g, &s);
 		else if (!r)
-			add_row(&t, &g);
+			add_row(&t, &g, &s);
 		/* Removed since its id was read. */
 		r = r == -ENOENT ? 0 : r;
 	}

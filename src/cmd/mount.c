@@ -76,20 +76,21 @@ static int run(struct cli *cli, int argc, char **argv)
 }
 
 #else
+#define MOUNT_OPTIONS "of a mount"
 
 static struct { bool foreground; struct opt_list options; } o;
 
 static int run(struct cli *cli, int argc UNUSED, char **argv UNUSED)
 {
 	return cli_error(cli, EXIT_FAILED,
-			 "cannot mount: this genstore was built without FUSE; use 'genstore get', 'cat' or 'restore' instead");
+			 "cannot mount: this genstore was built without FUSE; use 'genstore get', 'restore' or 'export' instead");
 }
 
 #endif
 
 static const struct opt options[] = {
 	{ "foreground", 'f', OPT_FLAG, &o.foreground, NULL, "stay in the foreground" },
-	{ "options", 'o', OPT_LIST, &o.options, "OPT,...", "uid=N, gid=N, allow_other, noviews" },
+	{ "options", 'o', OPT_LIST, &o.options, "OPT,...", MOUNT_OPTIONS },
 	{ 0 },
 };
 

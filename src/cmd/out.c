@@ -1,5 +1,6 @@
 #include "src/cmd/out.h"
 #include "store/base/utf8.h"
+#include "store/control.h"
 
 #include <poll.h>
 #include <stdarg.h>
@@ -47,7 +48,8 @@ void out_generation(struct jw *j, const struct generation *g)
 		{ "github_url", g->github_url }, { "github_commit", g->github_commit },
 		{ "artifacts_github_url", g->artifacts_github_url }, { "deployment_url", g->deployment_url },
 		{ "error_message", g->error_message }, { "last_session_id", g->last_session_id }, { "s3_path", g->s3_path },
-		{ "parent_request_id", g->parent_request_id }, { "created_at", g->created_at },
+		{ "parent_request_id", g->parent_request_id }, { "supabase_project_ref", g->supabase_project_ref },
+		{ "created_at", g->created_at },
 		{ "updated_at", g->updated_at }, { "completed_at", g->completed_at },
 	};
 
@@ -62,6 +64,19 @@ void out_generation(struct jw *j, const struct generation *g)
 		jw_int(j, "archive_size", g->archive_size);
 		jw_str(j, "archive_sha256", hex);
 	}
+}
+
+void out_question(struct jw *j, const struct question *q)
+{
+	jw_str(j, "decision_id", q->decision_id);
+	jw_str(j, "parent_id", q->parent_id);
+	jw_str(j, "action", q->action);
+	jw_str(j, "question", q->prompt);
+	jw_str(j, "suggested_task", q->suggested_task);
+	out_json(j, "options", q->options);
+	jw_bool(j, "allow_editor", q->allow_editor);
+	jw_str(j, "asked_at", q->asked_at);
+	jw_str(j, "until", q->until);
 }
 
 void table_begin(struct table *t, const char *const *titles, size_t columns, const char *align)
@@ -186,12 +201,26 @@ int out_bytes(struct cli *cli, const void *data, size_t n)
 
 void progress_begin(struct progress *p, const struct cli *cli, const char *what, int64_t total)
 {
-	*p = (struct progress){ .cli = cli, .what = what, .total = total };
+	*p = (struct progress){ .cli = cli, .what = what, .total = total, .began_ms = clock_ms() };
+}
+
+/* Bytes a second since it began, 0: too early to say. */
+static int64_t rate_of(const struct progress *p, int64_t done)
+{
+	int64_t ms = clock_ms() - p->began_ms;
+
+	return ms >= 500 ? done * 1000 / ms : 0;
+}
+
+static int64_t seconds_left(const struct progress *p, int64_t done, int64_t rate)
+{
+	return rate > 0 && p->total > done ? (p->total - done + rate - 1) / rate : 0;
 }
 
 static void progress_object(struct progress *p, int64_t done, const char *unit)
 {
 	AUTO(buf_release) struct buf line = BUF_INIT;
+	int64_t rate = strcmp(unit, "bytes") ? 0 : rate_of(p, done);
 	struct jw j;
 
 	out_object(&j, &line, "progress");
@@ -200,7 +229,22 @@ static void progress_object(struct progress *p, int64_t done, const char *unit)
 	if (p->total)
 		jw_int(&j, "total", p->total);
 	jw_str(&j, "unit", unit);
+	if (rate) {
+		jw_int(&j, "bytes_per_second", rate);
+		jw_int(&j, "seconds_left", seconds_left(p, done, rate));
+	}
 	out_object_end(&j);
+}
+
+static void progress_rate(const struct progress *p, int64_t done)
+{
+	int64_t rate = rate_of(p, done), left = seconds_left(p, done, rate);
+	char human[HUMAN_SIZE];
+
+	if (rate)
+		fprintf(stderr, ", %s/s", human_bytes(rate, human));
+	if (left)
+		fprintf(stderr, ", %s left", human_ms(left * 1000, human));
 }
 
 static void progress_bar(struct progress *p, int64_t done, const char *unit)
@@ -217,6 +261,8 @@ static void progress_bar(struct progress *p, int64_t done, const char *unit)
 		fprintf(stderr, "\r\033[K%s [%.*s%.*s] %s", p->what, cells, full, CELLS - cells, empty, amount);
 	else
 		fprintf(stderr, "\r\033[K%s: %s", p->what, amount);
+	if (!strcmp(unit, "bytes"))
+		progress_rate(p, done);
 	p->shown = true;
 }
 

@@ -23,6 +23,10 @@ void out_json(struct jw *j, const char *key, const char *text);
 /* The columns of a generation under their schema names, into an open object. */
 void out_generation(struct jw *j, const struct generation *g);
 
+/* The columns of a question likewise. */
+struct question;
+void out_question(struct jw *j, const struct question *q);
+
 /* A table: all cells first, columns as wide as they need. Numbers are given as text. */
 struct table {
 	struct buf cells; /* NUL-terminated texts, row by row */
@@ -51,12 +55,12 @@ int out_failed(struct cli *cli);
 
 /*
  * A bar on stderr while it is a terminal and neither -q nor --json is given; with --json `progress` objects, at most five a second.
- * total 0: unknown.
+ * total 0: unknown. For bytes it also says how many a second, and the time that is left.
  */
 struct progress {
 	const struct cli *cli;
 	const char *what;
-	int64_t total, last_ms;
+	int64_t total, last_ms, began_ms;
 	bool shown;
 };
 void progress_begin(struct progress *p, const struct cli *cli, const char *what, int64_t total);

@@ -2,6 +2,7 @@
 #include "src/cmd/keep.h"
 #include "src/cmd/out.h"
 #include "store/app.h"
+#include "store/audit.h"
 #include "store/base/utf8.h"
 
 static struct {
@@ -99,7 +100,7 @@ static int write_generation(struct genstore *st, struct promotion *p)
 	if ((r = t.error) || (r = find_newest(st, p)) || p->is_newest)
 		return r;
 	if ((r = origin(p, &text)) || (r = keep_tree(st, &p->keep, &req, buf_str(&text), &p->generation)) ||
-	    (r = audit_add(st, "generation.promote", p->generation.request_id, buf_str(&text))))
+	    (r = audit_write(st, "generation.promote", p->generation.request_id, buf_str(&text))))
 		return r;
 	return txn_commit(&t);
 }

@@ -2,6 +2,7 @@
 #include "src/cmd/out.h"
 #include "src/cmd/rev.h"
 #include "store/snapshot.h"
+#include "store/audit.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -45,6 +46,30 @@ static int write_tree(struct cli *cli, const struct revision *rev, const struct 
 	return r ? cli_fail(cli, r) : 0;
 }
 
+/* In the trail, unless the store cannot be written to: it can be restored from all the same. */
+static void record(const struct cli *cli, const struct revision *rev, const char *dir)
+{
+	struct genstore *st = genstore_new();
+	AUTO(buf_release) struct buf details = BUF_INIT;
+	struct jw j;
+	int r;
+
+	jw_begin(&j, &details, 0);
+	jw_object(&j, NULL);
+	jw_str(&j, "folder", dir);
+	jw_int(&j, "iteration", rev->iteration);
+	jw_end(&j);
+	if (!(r = st ? genstore_open(st, cli->store_path, 0) : -ENOMEM)) {
+		TXN t = txn_begin(&st->db);
+
+		if (!(r = t.error) && !(r = audit_write(st, "generation.restore", rev->generation.request_id, buf_str(&details))))
+			r = txn_commit(&t);
+	}
+	if (r)
+		cli_debug(cli, "not in the trail: %s", st ? genstore_errmsg(st) : "no memory");
+	genstore_free(st);
+}
+
 static void tell(const struct cli *cli, const struct revision *rev, const struct manifest *m, const char *dir)
 {
 	AUTO(buf_release) struct buf line = BUF_INIT;
@@ -72,6 +97,7 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 	if ((r = cli_open(cli, GENSTORE_READ_ONLY)) || (r = cli_tree(cli, argv[0], &rev, &m)) ||
 	    (r = write_tree(cli, &rev, m, argv[1])))
 		return r;
+	record(cli, &rev, argv[1]);
 	tell(cli, &rev, m, argv[1]);
 	return EXIT_DONE;
 }

@@ -2,6 +2,7 @@
 #include "src/cmd/keep.h"
 #include "src/cmd/out.h"
 #include "src/cmd/rev.h"
+#include "src/flow/running.h"
 #include "src/flow/workspace.h"
 #include "store/app.h"
 #include "store/idlist.h"
@@ -86,7 +87,8 @@ static int remove_one(struct cli *cli, int64_t id)
 
 	if (r)
 		return cli_fail(cli, r);
-	if (is_running(&g))
+	/* Paused in a process's hand, it is not over either. */
+	if (is_running(&g) || running_is(cli->st, g.request_id) > 0)
 		return cli_error(cli, EXIT_FAILED, "'%s' is %s; it can be removed when it has ended", g.request_id, g.status);
 	if (!o.dry_run && (r = generation_remove(cli->st, id)))
 		return cli_fail(cli, r);

@@ -12,7 +12,7 @@ int cli_exit_code(int r)
 		{ 0, EXIT_DONE },          { ENOENT, EXIT_NONE },      { EPERM, EXIT_NONE },
 		{ EINVAL, EXIT_USAGE },    { EBUSY, EXIT_LOCKED },     { EUCLEAN, EXIT_DAMAGED },
 		{ EBADMSG, EXIT_DAMAGED }, { EPROTO, EXIT_NEWER },     { EINTR, EXIT_INTERRUPTED },
-		{ EHOSTUNREACH, EXIT_REMOTE },
+		{ EHOSTUNREACH, EXIT_REMOTE }, { ENOTUNIQ, EXIT_USAGE },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
@@ -167,6 +167,18 @@ void cli_debug(const struct cli *cli, const char *fmt, ...)
 	va_start(ap, fmt);
 	talk(fmt, ap);
 	va_end(ap);
+}
+
+int cli_time(struct cli *cli, const char *option, const char *text, char out[CLOCK_TEXT])
+{
+	char whole[64];
+	int64_t seconds;
+
+	snprintf(whole, sizeof(whole), "%s%s", text, strlen(text) == 10 ? "T00:00:00Z" : "");
+	if (clock_parse(whole, &seconds))
+		return cli_usage(cli, "--%s takes a date like 2026-01-31 or a time like 2026-01-31T12:00:00Z, not '%s'", option, text);
+	clock_format(seconds, out);
+	return 0;
 }
 
 bool cli_confirm(const struct cli *cli, bool force, const char *fmt, ...)

@@ -1,8 +1,12 @@
 /* genstore show */
 #include "src/cmd/out.h"
 #include "src/cmd/rev.h"
+#include "src/cmd/sync_state.h"
+#include "store/artifact.h"
 #include "store/base/utf8.h"
+#include "store/control.h"
 #include "store/event.h"
+#include "store/run.h"
 
 #include <jansson.h>
 
@@ -10,15 +14,36 @@
 struct facts {
 	struct cost cost;
 	struct iteration last; /* id 0: there is none */
-	int64_t log;
+	int64_t log, screenshots, screenshot_bytes;
 	json_t *left_out; /* of the last iteration's metadata, or NULL */
 	json_t *metadata;
+	struct question question; /* decision_id NULL: nothing is asked */
+	struct run run;           /* how it is run, where that is kept */
+	struct sync_state sync;
+	char *schema; /* schema_snapshot, or NULL */
 };
 
 static void facts_release(struct facts *f)
 {
 	iteration_release(&f->last);
 	json_decref(f->metadata);
+	question_release(&f->question);
+	run_release(&f->run);
+	sync_state_release(&f->sync);
+	free(f->schema);
+}
+
+static int count_screenshots(struct genstore *st, const struct generation *g, struct facts *f)
+{
+	struct artifact_filter filter = { .type = "screenshot" };
+	struct session s;
+	int r = generation_session(st, g, &s);
+
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	filter.session_id = s.id;
+	filter.organization_id = s.organization_id;
+	return artifact_total(st, &filter, &f->screenshots, &f->screenshot_bytes);
 }
 
 static int facts_get(struct genstore *st, const struct revision *rev, struct facts *f)
@@ -26,7 +51,12 @@ static int facts_get(struct genstore *st, const struct revision *rev, struct fac
 	int64_t id = rev->generation.id;
 	int r;
 
-	if ((r = cost_total(st, id, &f->cost)) || (r = log_size(st, id, &f->log)))
+	if ((r = cost_total(st, id, &f->cost)) || (r = log_size(st, id, &f->log)) || (r = sync_state_get(st, id, "s3", &f->sync)) ||
+	    (r = count_screenshots(st, &rev->generation, f)) || (r = generation_schema(st, id, &f->schema)))
+		return r;
+	if ((r = question_get(st, id, &f->question)) && r != -ENOENT)
+		return r;
+	if ((r = run_get(st, id, &f->run)) && r != -ENOENT)
 		return r;
 	if (rev->snapshot && (r = iteration_get(st, rev->snapshot, &f->last)))
 		return r;
@@ -118,6 +148,52 @@ static void print_cost(const struct cost *c)
 	text("duration:", human_ms(c->duration_ms, human));
 }
 
+static void print_question(const struct question *q)
+{
+	paragraph("asks:", q->prompt);
+	text("suggested:", q->suggested_task);
+	text("options:", q->options);
+	text("until:", q->until);
+}
+
+/* What it needs of the environment; where that is missing, it stays in the queue. */
+static void print_variables(const struct run *run)
+{
+	AUTO(buf_release) struct buf names = BUF_INIT;
+
+	for (size_t i = 0; i < run->env_count; i++)
+		buf_addf(&names, "%s%s", i ? ", " : "", run->env[i]);
+	text("variables:", buf_str(&names));
+}
+
+static void print_sync(const struct sync_state *s, int64_t size)
+{
+	char words[32];
+	const char *more = s->row.error ? s->row.error : s->row.url;
+
+	if (!s->row.id)
+		return;
+	sync_state_words(s, size, words);
+	line("sync:", "%s%s%s", words, more ? ", " : "", more ? more : "");
+}
+
+/* "users (3), posts (2)": names, and how many columns. The column is anybody's who has the file. */
+static void print_schema(const char *schema)
+{
+	AUTO(buf_release) struct buf names = BUF_INIT;
+	json_t *j = schema ? json_loads(schema, 0, NULL) : NULL;
+	const json_t *table;
+	size_t i;
+
+	json_array_foreach(json_object_get(j, "tables"), i, table) {
+		const char *name = json_string_value(json_object_get(table, "name"));
+
+		buf_addf(&names, "%s%s (%zu)", i ? ", " : "", name ? name : "?", json_array_size(json_object_get(table, "columns")));
+	}
+	text("tables:", buf_str(&names));
+	json_decref(j);
+}
+
 static void print_text(const struct generation *g, const struct facts *f)
 {
 	char human[HUMAN_SIZE];
@@ -132,17 +208,25 @@ static void print_text(const struct generation *g, const struct facts *f)
 	line("type:", "%s, %s", g->generation_type, g->mode);
 	text("parent:", g->parent_request_id);
 	line("iterations:", "%lld of %lld", (long long)g->current_iteration, (long long)g->max_iterations);
+	print_question(&f->question);
+	print_variables(&f->run);
 	text("created:", g->created_at);
 	text("completed:", g->completed_at);
 	print_tree(f);
+	print_schema(f->schema);
+	text("supabase:", g->supabase_project_ref);
 	print_archive(g);
 	print_cost(&f->cost);
 	text("log:", human_bytes(f->log, human));
+	if (f->screenshots)
+		line("screenshots:", "%lld, %s: genstore artifact list --session %s", (long long)f->screenshots,
+		     human_bytes(f->screenshot_bytes, human), g->request_id);
 	text("github:", g->github_url);
 	text("commit:", g->github_commit);
 	text("artifacts:", g->artifacts_github_url);
 	text("deployment:", g->deployment_url);
 	text("s3:", g->s3_path);
+	print_sync(&f->sync, g->archive_size);
 	text("session:", g->last_session_id);
 	paragraph("prompt:", g->prompt);
 	if (g->initial_prompt && (!g->prompt || strcmp(g->initial_prompt, g->prompt) != 0))
@@ -163,7 +247,19 @@ static void print_object(const struct generation *g, const struct facts *f)
 	}
 	if (left_out)
 		jw_raw(&j, "left_out", left_out);
+	if (f->question.decision_id) {
+		jw_object(&j, "question");
+		out_question(&j, &f->question);
+		jw_end(&j);
+	}
+	jw_array(&j, "env");
+	for (size_t i = 0; i < f->run.env_count; i++)
+		jw_str(&j, NULL, f->run.env[i]);
+	jw_end(&j);
+	out_json(&j, "schema_snapshot", f->schema);
 	jw_int(&j, "log_size", f->log);
+	sync_state_json(&j, &f->sync, g->archive_size);
+	jw_int(&j, "screenshots", f->screenshots);
 	jw_object(&j, "costs");
 	jw_int(&j, "input_tokens", f->cost.input_tokens);
 	jw_int(&j, "output_tokens", f->cost.output_tokens);

@@ -6,9 +6,10 @@ static void print_object(const struct cli *cli, const struct store_stats *s)
 {
 	const struct { const char *name; int64_t value; } numbers[] = {
 		{ "users", s->users }, { "apps", s->apps }, { "generations", s->generations }, { "completed", s->completed },
-		{ "iterations", s->iterations }, { "events", s->events }, { "archives", s->archives },
+		{ "iterations", s->iterations }, { "events", s->events }, { "archives", s->archives }, { "foreign_archives", s->foreign },
 		{ "archive_bytes", s->archive_bytes }, { "contents", s->contents }, { "content_bytes", s->content_bytes },
-		{ "pieces", s->pieces }, { "stored_bytes", s->stored_bytes }, { "logical_bytes", s->logical_bytes },
+		{ "organizations", s->organizations }, { "sessions", s->sessions }, { "artifacts", s->artifacts },
+		{ "artifact_bytes", s->artifact_bytes }, { "pieces", s->pieces }, { "stored_bytes", s->stored_bytes }, { "logical_bytes", s->logical_bytes },
 		{ "file_bytes", s->file_bytes }, { "page_size", s->page_size }, { "free_pages", s->free_pages },
 	};
 	AUTO(buf_release) struct buf line = BUF_INIT;
@@ -30,7 +31,11 @@ static void print_text(const struct store_stats *s)
 	printf("apps             %lld\n", (long long)s->apps);
 	printf("generations      %lld, %lld completed\n", (long long)s->generations, (long long)s->completed);
 	printf("iterations       %lld: %s of files\n", (long long)s->iterations, human_bytes(s->logical_bytes, a));
-	printf("archives         %lld: %s\n", (long long)s->archives, human_bytes(s->archive_bytes, a));
+	printf("archives         %lld: %s; %lld as they were handed in\n", (long long)s->archives, human_bytes(s->archive_bytes, a),
+	       (long long)s->foreign);
+	if (s->artifacts)
+		printf("artifacts        %lld in %lld sessions of %lld organizations: %s\n", (long long)s->artifacts, (long long)s->sessions,
+		       (long long)s->organizations, human_bytes(s->artifact_bytes, a));
 	printf("different files  %lld: %s\n", (long long)s->contents, human_bytes(s->content_bytes, a));
 	printf("kept as          %lld pieces: %s\n", (long long)s->pieces, human_bytes(s->stored_bytes, a));
 	if (s->ratio > 0)

@@ -20,6 +20,7 @@ struct work {
 	int iteration, max_iterations;
 	enum wish wish;
 	bool acknowledged; /* the orchestrator says when an iteration is kept */
+	bool asks; /* before each iteration but the first */
 	bool told; /* an `error` message said what went wrong */
 	int64_t began, tokens_in, tokens_out;
 	double cost;
@@ -170,6 +171,102 @@ static int wait_until_kept(struct work *w)
 	return r;
 }
 
+static int send_question(struct work *w)
+{
+	AUTO(buf_release) struct buf next = BUF_INIT;
+	char id[32];
+	struct jw *j;
+	int r = level_summary(&next, w->level + 1);
+
+	if (r < 0)
+		return r;
+	snprintf(id, sizeof(id), "after-%d", w->iteration);
+	j = wire_begin(&w->wire, "decision_prompt");
+	jw_str(j, "id", id);
+	jw_str(j, "prompt", "Go on?");
+	jw_str(j, "suggested_task", buf_str(&next));
+	jw_int(j, "iteration", w->iteration);
+	jw_int(j, "max_iterations", w->max_iterations);
+	return wire_send(&w->wire);
+}
+
+static int send_context(struct work *w)
+{
+	struct jw *j = wire_begin(&w->wire, "context_display");
+
+	jw_str(j, "app_path", w->dir);
+	jw_str(j, "session_id", w->session);
+	jw_int(j, "iterations", w->iteration);
+	return wire_send(&w->wire);
+}
+
+/* All that there is to a session is in the tree. */
+static int send_saved(struct work *w)
+{
+	struct jw *j = wire_begin(&w->wire, "session_saved");
+
+	jw_str(j, "app_path", w->dir);
+	jw_str(j, "session_id", w->session);
+	return wire_send(&w->wire);
+}
+
+static int send_cleared(struct work *w)
+{
+	struct jw *j = wire_begin(&w->wire, "session_cleared");
+	int r = id_uuid4(&(struct id_source){ 0 }, w->session);
+
+	jw_str(j, "app_path", w->dir);
+	return r < 0 ? r : wire_send(&w->wire);
+}
+
+static int send_of_session(struct work *w, const char *what)
+{
+	static const struct { const char *what; int (*send)(struct work *w); } answers[] = {
+		{ "/context", send_context }, { "/save", send_saved }, { "/clear", send_cleared },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++)
+		if (strcmp(what, answers[i].what) == 0)
+			return answers[i].send(w);
+	return send_log(w, "there is /context, /save and /clear");
+}
+
+/* It builds what it builds: every answer but `done` lets it go on. */
+static int take_answer(struct work *w, const struct order *o)
+{
+	if (*o->choice == '/')
+		return send_of_session(w, o->choice);
+	if (strcmp(o->choice, "done") == 0)
+		w->wish = STOP;
+	else if (strcmp(o->choice, "yes") != 0)
+		return send_log(w, "this generator builds the same whatever it is told");
+	return 0;
+}
+
+static int ask(struct work *w)
+{
+	bool answered = false;
+	int r = 1;
+
+	if (!w->asks || w->wish != GO_ON || w->iteration >= w->max_iterations || w->level >= LEVEL_MAX)
+		return 0;
+	if ((r = send_question(w)) < 0)
+		return r;
+	for (r = 1; r > 0 && !answered && (w->wish == GO_ON || w->wish == PAUSE);) {
+		AUTO(order_release) struct order o = { 0 };
+
+		if ((r = wire_receive(&w->wire, -1, &o)) <= 0)
+			break;
+		obey(w, &o);
+		answered = strcmp(o.type, "decision_response") == 0 && *o.choice != '/';
+		if (strcmp(o.type, "decision_response") == 0 && take_answer(w, &o) < 0)
+			return -EPIPE;
+	}
+	if (r == 0)
+		w->wish = SHUT_DOWN;
+	return r < 0 ? r : 0;
+}
+
 /* Hears what came in, for a short while; while paused, until something else is wanted. */
 static int listen_a_while(struct work *w)
 {
@@ -244,6 +341,7 @@ static int take_order(struct work *w, const struct order *start)
 
 	w->began = clock_ms();
 	w->acknowledged = start->acknowledges;
+	w->asks = strcmp(start->mode, "confirm_first") == 0;
 	w->max_iterations = (int)max_i64(1, min_i64(start->max_iterations, LEVEL_MAX));
 	memcpy(w->session, start->resume_session_id, sizeof(w->session));
 	if (!*w->session && (r = id_uuid4(&(struct id_source){ 0 }, w->session)) < 0)
@@ -263,7 +361,7 @@ static int do_work(struct work *w)
 	if ((r = send_friendly(w, "setup", w->level ? "Continuing the app" : "Starting a new app")) < 0)
 		return r;
 	while (w->wish == GO_ON && w->iteration < w->max_iterations && w->level < LEVEL_MAX)
-		if ((r = iterate(w)) < 0 || (r = wait_until_kept(w)) < 0 || (r = listen_a_while(w)) < 0)
+		if ((r = iterate(w)) < 0 || (r = wait_until_kept(w)) < 0 || (r = ask(w)) < 0 || (r = listen_a_while(w)) < 0)
 			return r;
 	return w->wish == SHUT_DOWN ? 0 : send_complete(w);
 }

@@ -22,6 +22,8 @@ static int take_fields(const json_t *message, struct order *o)
 
 	copy_short(message, "type", o->type, sizeof(o->type));
 	copy_short(message, "command", o->command, sizeof(o->command));
+	copy_short(message, "choice", o->choice, sizeof(o->choice));
+	copy_short(message, "mode", o->mode, sizeof(o->mode));
 	copy_short(message, "resume_session_id", o->resume_session_id, sizeof(o->resume_session_id));
 	o->max_iterations = json_integer_value(json_object_get(message, "max_iterations"));
 	o->acknowledges = json_is_true(json_object_get(message, "acknowledge_iterations"));

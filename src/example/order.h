@@ -9,7 +9,7 @@
 
 /* Fields that are absent, or no strings, are empty. */
 struct order {
-	char type[32], command[32];
+	char type[32], command[32], choice[32], mode[32];
 	char resume_session_id[128];
 	struct buf app_name, prompt; /* any bytes but bad UTF-8, NUL included */
 	int64_t max_iterations;

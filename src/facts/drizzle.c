@@ -32,10 +32,10 @@ static bool is_one_of(const struct js_token *t, const char *const *names)
 	return false;
 }
 
+static const char *const makers[] = { "pgTable", "sqliteTable", "mysqlTable", "singlestoreTable", "gelTable", "cockroachTable", NULL };
+
 static bool is_maker(const struct reader *r, const struct js_token *t)
 {
-	static const char *const makers[] = { "pgTable", "sqliteTable", "mysqlTable", "singlestoreTable", "gelTable", "cockroachTable", NULL };
-
 	if (is_one_of(t, makers))
 		return true;
 	for (size_t i = 0; i < r->maker_count && t->kind == JS_NAME; i++)
@@ -44,12 +44,25 @@ static bool is_maker(const struct reader *r, const struct js_token *t)
 	return false;
 }
 
+static const char *const creators[] = { "pgTableCreator", "sqliteTableCreator", "mysqlTableCreator", "singlestoreTableCreator",
+					"pgSchema", "mysqlSchema", "singlestoreSchema", NULL };
+
 static bool is_creator(const struct js_token *t)
 {
-	static const char *const creators[] = { "pgTableCreator", "sqliteTableCreator", "mysqlTableCreator", "singlestoreTableCreator",
-						"pgSchema", "mysqlSchema", "singlestoreSchema", NULL };
-
 	return is_one_of(t, creators);
+}
+
+static bool holds_any(struct span text, const char *const *names)
+{
+	for (; *names; names++)
+		if (memmem(text.p, text.n, *names, strlen(*names)))
+			return true;
+	return false;
+}
+
+bool drizzle_may(struct span text)
+{
+	return holds_any(text, makers) || holds_any(text, creators);
 }
 
 /* One text whatever blanks, comments and trailing commas the file has. */

@@ -2,8 +2,10 @@
 
 void facts_truncate(struct facts *f, size_t count)
 {
-	while (f->count > count)
-		free(f->list[--f->count]);
+	while (f->count > count) {
+		f->bytes -= f->list[--f->count]->size;
+		free(f->list[f->count]);
+	}
 }
 
 void facts_release(struct facts *f)
@@ -30,36 +32,47 @@ static int make_room(struct facts *f)
 	return 0;
 }
 
-/* Where the credentials of a URL begin and end in s, else both at its end. `git` is no secret: it is how one asks for a repository. */
-static struct span credentials(struct span s)
+/*
+ * The '@' behind the credentials of a URL whose "://" ends at p; NULL: there are none. The last one before the path counts: a password can hold
+ * others. `git` is no secret: it is how one asks for a repository.
+ */
+static const char *credentials_end(const char *p, const char *end)
 {
-	const char *end = s.p + s.n, *begin = s.n ? memmem(s.p, s.n, "://", 3) : NULL;
+	const char *begin = p, *at = NULL;
 
-	for (const char *p = begin ? begin + 3 : end; p < end && *p != '/' && !span_is_blank(*p); p++)
-		if (*p == '@' && !span_is(span_to(begin + 3, p), "git"))
-			return span_to(begin + 3, p);
-	return (struct span){ end, 0 };
+	for (; p < end && !span_is_blank(*p) && *p && !strchr("/\"'`<>", *p); p++)
+		if (*p == '@')
+			at = p;
+	return at && !span_is(span_to(begin, at), "git") ? at : NULL;
 }
 
-/* Copies s and a NUL to *at, moves *at behind them. */
-static const char *copy(char **at, struct span s)
+static size_t put(char *out, size_t at, const char *from, size_t n)
 {
-	struct span secret = credentials(s);
-	size_t before = (size_t)(secret.p - s.p), after = s.n - before - secret.n;
-	char *to = *at;
+	if (out && n)
+		memcpy(out + at, from, n);
+	return at + n;
+}
 
-	memcpy(to, s.p, before);
-	if (secret.n)
-		memcpy(to + before, "***", 3);
-	memcpy(to + before + (secret.n ? 3 : 0), secret.p + secret.n, after);
-	*at = to + before + (secret.n ? 3 : 0) + after + 1;
-	(*at)[-1] = '\0';
-	return to;
+/* s with *** in the place of all credentials, and a NUL, to out (NULL: nowhere); how many bytes that are. */
+static size_t copy(char *out, struct span s)
+{
+	const char *end = s.p + s.n, *scheme, *at;
+	size_t n = 0;
+
+	while (s.n && (scheme = memmem(s.p, s.n, "://", 3))) {
+		n = put(out, n, s.p, (size_t)(scheme + 3 - s.p));
+		at = credentials_end(scheme + 3, end);
+		n = at ? put(out, n, "***", 3) : n;
+		s = span_to(at ? at : scheme + 3, end);
+	}
+	n = put(out, n, s.p, s.n);
+	return put(out, n, "", 1);
 }
 
 int fact_add(struct facts *f, enum fact_kind kind, const char *file, struct span name, struct span part, struct span value)
 {
 	struct span texts[] = { span_of(file), name, part, value };
+	const char *copies[ARRAY_LEN(texts)];
 	size_t size = sizeof(struct fact);
 	struct fact *fact;
 	char *at;
@@ -70,18 +83,22 @@ int fact_add(struct facts *f, enum fact_kind kind, const char *file, struct span
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		/* An empty span may have no address. */
 		texts[i] = texts[i].n ? texts[i] : span_of("");
-		/* Three stars can be longer than what they stand for. */
-		size += texts[i].n + sizeof("***");
+		size += copy(NULL, texts[i]);
 	}
+	if (size > FACTS_BYTES_MAX - f->bytes)
+		return -EFBIG;
 	fact = malloc(size);
 	if (!fact)
 		return -ENOMEM;
 	at = (char *)(fact + 1);
-	*fact = (struct fact){ .kind = kind };
-	fact->file = copy(&at, texts[0]);
-	fact->name = copy(&at, texts[1]);
-	fact->part = copy(&at, texts[2]);
-	fact->value = copy(&at, texts[3]);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		copies[i] = at;
+		at += copy(at, texts[i]);
+	}
+	*fact = (struct fact){
+		.kind = kind, .file = copies[0], .name = copies[1], .part = copies[2], .value = copies[3], .size = size,
+	};
+	f->bytes += size;
 	f->list[f->count++] = fact;
 	return 0;
 }

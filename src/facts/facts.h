@@ -18,11 +18,13 @@
 
 enum fact_kind { FACT_DEPENDENCY, FACT_TABLE, FACT_ROUTE };
 
-enum { FACTS_MAX = 200000 }; /* of one tree */
+/* Of one list. The second is there for files that say a long name with every one of many facts. */
+enum { FACTS_MAX = 200000, FACTS_BYTES_MAX = 64 << 20 };
 
 struct fact {
 	enum fact_kind kind;
 	const char *file, *name, *part, *value; /* never NULL */
+	size_t size; /* bytes of it in memory */
 	/* The comparison's own: it has found its like, or what it became. */
 	bool is_settled;
 	const struct fact *became;
@@ -30,14 +32,14 @@ struct fact {
 
 struct facts {
 	struct fact **list;
-	size_t count, room;
+	size_t count, room, bytes;
 };
 
 void facts_release(struct facts *f);
 /* Forgets all but the first count. */
 void facts_truncate(struct facts *f, size_t count);
 
-/* Copies all. Credentials in URLs ("https://user:secret@host") become ***. -EFBIG beyond FACTS_MAX, -ENOMEM. */
+/* Copies all. Credentials in URLs ("https://user:secret@host") become ***. -EFBIG beyond FACTS_MAX or FACTS_BYTES_MAX, -ENOMEM. */
 int fact_add(struct facts *f, enum fact_kind kind, const char *file, struct span name, struct span part, struct span value);
 
 /*

@@ -97,7 +97,9 @@ static bool take_regex(struct js_lexer *l)
 /* After these words a '/' begins a regular expression, after other names it divides. */
 static bool is_operator_word(struct span name)
 {
-	static const char *const words[] = { "return", "typeof", "case", "in", "of", "delete", "void", "throw", "new", "await", "yield", "else", "do" };
+	static const char *const words[] = {
+		"return", "typeof", "case", "in", "of", "delete", "void", "throw", "new", "await", "yield", "else", "do",
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (span_is(name, words[i]))

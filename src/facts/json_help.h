@@ -3,14 +3,7 @@
 #define GENSTORE_FACTS_JSON_HELP_H
 
 #include "src/facts/span.h"
-
-#include <jansson.h>
-
-/* For AUTO(). */
-static inline void json_unref(json_t **v)
-{
-	json_decref(*v);
-}
+#include "store/base/json_read.h"
 
 /* object[a][b]..., NULL where there is none; the names end with NULL. */
 static inline json_t *json_at(json_t *v, const char *const *names)

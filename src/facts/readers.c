@@ -75,6 +75,14 @@ bool facts_wants(const char *path)
 	return false;
 }
 
+bool drizzle_wants(const char *path)
+{
+	for (size_t i = 0; i < ARRAY_LEN(readers); i++)
+		if (readers[i].read == read_drizzle && fits(i, path))
+			return true;
+	return false;
+}
+
 int facts_read(struct facts *f, const char *path, struct span text)
 {
 	fact_reader *last = NULL;

@@ -19,6 +19,10 @@ bool facts_wants(const char *path);
  */
 int facts_read(struct facts *f, const char *path, struct span text);
 
+/* The reader of Drizzle files alone: paths it wants, and texts in which there is anything for it. */
+bool drizzle_wants(const char *path);
+bool drizzle_may(struct span text);
+
 /* Each reads one file, text as above. */
 typedef int fact_reader(struct facts *f, const char *path, struct span text);
 fact_reader read_package_json, read_requirements, read_pyproject, read_go_mod, read_cargo;
@@ -26,12 +30,14 @@ fact_reader read_drizzle, read_routes_js, read_routes_next, read_routes_py;
 
 /*
  * SQL files make a schema only together: each changes what those before it left. `tables` is a JSON object of the reader's own,
- * empty at first, which goes from file to file; sql_facts() says what there is in the end.
+ * empty at first, which goes from file to file; sql_facts() says what there is in the end. *left is the memory, in about bytes, that the tables
+ * may still take, of all such objects together: -EFBIG beyond.
  */
 bool sql_wants(const char *path);
 /* What of a path names the folder whose SQL files belong together: the one called migrations (or so), else that of the file. */
 struct span sql_folder(const char *path);
-int sql_read(json_t *tables, const char *path, struct span text);
+enum { SQL_MEMORY = 128 << 20 }; /* enough to begin with */
+int sql_read(json_t *tables, const char *path, struct span text, size_t *left);
 int sql_facts(json_t *tables, struct facts *f);
 
 #endif

@@ -191,7 +191,10 @@ static int read_call(struct reader *r)
 
 	if (c.is_maker)
 		note_router(r, r->assigned);
-	open_bracket(r, (struct call){ .is_router = c.is_maker || goes_on, .path = c.on_router && is_method(c.name) ? c.route : (struct span){ 0 } });
+	open_bracket(r, (struct call){
+		.is_router = c.is_maker || goes_on,
+		.path = c.on_router && is_method(c.name) ? c.route : (struct span){ 0 },
+	});
 	advance(r);
 	if (c.on_router && span_is(c.name, "route") && js_is(&r->now, '{')) {
 		advance(r);

@@ -22,15 +22,13 @@ static bool is_in_url(struct span part)
 	return part.n && part.p[0] != '(' && part.p[0] != '@';
 }
 
-/* Behind the last "app/" or before "pages/api": the folders; NULL when there is no such folder. */
+/* What of a path is the route: behind the first "app/" or "pages/". NULL when there is no such folder. */
 static const char *route_begin(const char *path, const char *folder)
 {
-	const char *found = NULL;
-
 	for (const char *at = path; (at = strstr(at, folder)); at++)
 		if (at == path || at[-1] == '/')
 			return at + strlen(folder);
-	return found;
+	return NULL;
 }
 
 /* The URL of "x/(y)/[id]/route.ts" or of "x/index.ts". */
@@ -90,7 +88,8 @@ static int exported(struct reader *r)
 
 	if (js_is_name(&t, "default"))
 		return r->is_app ? 0 : add(r, span_of("ANY"));
-	while (js_is_name(&t, "async") || js_is_name(&t, "function") || js_is_name(&t, "const") || js_is_name(&t, "let") || js_is_name(&t, "var"))
+	while (js_is_name(&t, "async") || js_is_name(&t, "function") || js_is_name(&t, "const") || js_is_name(&t, "let") ||
+	       js_is_name(&t, "var"))
 		t = js_next(&r->lexer);
 	if (!r->is_app)
 		return 0;

@@ -44,15 +44,31 @@ json_t *sql_columns_of(const struct sql_statement *s, const char *table)
 	return json_object_get(json_object_get(s->tables, table), "columns");
 }
 
+/* A table or a column with n bytes of text costs that and its objects. */
+static int pay(struct sql_statement *s, size_t n)
+{
+	enum { OBJECTS = 640 };
+
+	if (n > *s->left || OBJECTS > *s->left - n)
+		return -EFBIG;
+	*s->left -= OBJECTS + n;
+	return 0;
+}
+
 int sql_put_column(struct sql_statement *s, json_t *columns)
 {
 	AUTO(buf_release) struct buf name = BUF_INIT;
+	size_t begin = s->t.at;
+	json_t *definition;
 
 	if (!sql_name(&s->t, &name)) {
 		sql_skip_item(&s->t);
 		return 0;
 	}
-	return json_object_set_new_nocheck(columns, buf_str(&name), sql_definition(&s->t)) ? -ENOMEM : 0;
+	definition = sql_definition(&s->t);
+	if (json_object_set_new_nocheck(columns, buf_str(&name), definition))
+		return -ENOMEM;
+	return pay(s, sql_text_since(&s->t, begin));
 }
 
 /* PRIMARY KEY (a, b), CONSTRAINT x ..., and MySQL's KEY x (a): no column, although `key varchar(20)` is one. */
@@ -97,6 +113,7 @@ static int create(struct sql_statement *s)
 	AUTO(buf_release) struct buf name = BUF_INIT;
 	json_t *table;
 	bool if_not;
+	int r;
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		sql_take_word(&s->t, kinds[i]);
@@ -106,6 +123,8 @@ static int create(struct sql_statement *s)
 	if_not = sql_take_if(s, true);
 	if (!sql_name(&s->t, &name) || (if_not && json_object_get(s->tables, buf_str(&name))))
 		return 0;
+	if ((r = pay(s, name.len + strlen(s->path))))
+		return r;
 	table = json_pack("{s:o, s:o}", "file", json_string_nocheck(s->path), "columns", json_object());
 	if (json_object_set_new_nocheck(s->tables, buf_str(&name), table))
 		return -ENOMEM;
@@ -170,9 +189,9 @@ static struct sql_token collect(struct sql_lexer *l, struct sql_token t, struct 
 	return t;
 }
 
-static int run_statement(struct sql_lexer *l, struct sql_token first, json_t *tables, const char *path)
+/* s has no tokens yet. */
+static int run_statement(struct sql_lexer *l, struct sql_token first, struct sql_statement s)
 {
-	struct sql_statement s = { .tables = tables, .path = path };
 	bool is_copy = sql_is_word(&first, "copy"), is_ours = false;
 	int r = 0;
 
@@ -191,15 +210,16 @@ static int run_statement(struct sql_lexer *l, struct sql_token first, json_t *ta
 	return r;
 }
 
-int sql_read(json_t *tables, const char *path, struct span text)
+int sql_read(json_t *tables, const char *path, struct span text, size_t *left)
 {
+	const struct sql_statement s = { .tables = tables, .path = path, .left = left };
 	struct sql_lexer l = sql_lexer_of(text);
 	struct sql_token t;
 	int r = 0;
 
 	while (!r && (t = sql_next(&l)).kind != SQL_END)
 		if (!sql_is(&t, ';'))
-			r = run_statement(&l, t, tables, path);
+			r = run_statement(&l, t, s);
 	return r;
 }
 

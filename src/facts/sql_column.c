@@ -45,6 +45,16 @@ void sql_skip_item(struct sql_tokens *t)
 		t->at++;
 }
 
+size_t sql_text_since(const struct sql_tokens *t, size_t begin)
+{
+	const struct sql_token *list = (const struct sql_token *)t->list.data;
+	size_t n = 0;
+
+	for (; begin < t->at; begin++)
+		n += list[begin].text.n;
+	return n;
+}
+
 static void add_lower(struct buf *out, struct span s)
 {
 	for (size_t i = 0; i < s.n; i++)
@@ -179,7 +189,9 @@ json_t *sql_definition(struct sql_tokens *t)
 
 void sql_definition_text(const json_t *definition, struct buf *out)
 {
-	static const struct { const char *key, *before; } order[] = { { "type", "" }, { "not null", "not null" }, { "default", "default " }, { "rest", "" } };
+	static const struct { const char *key, *before; } order[] = {
+		{ "type", "" }, { "not null", "not null" }, { "default", "default " }, { "rest", "" },
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
 		const json_t *v = json_object_get(definition, order[i].key);

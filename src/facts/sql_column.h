@@ -19,6 +19,8 @@ bool sql_take_word(struct sql_tokens *t, const char *word);
 bool sql_take(struct sql_tokens *t, char c);
 /* Goes to the ',' or ')' that ends what stands there, or to the end. */
 void sql_skip_item(struct sql_tokens *t);
+/* Bytes of the tokens from that one up to where it stands. */
+size_t sql_text_since(const struct sql_tokens *t, size_t begin);
 
 /* "a.b" -> text, unquoted parts in lower case, the schemas everybody has left out. false: there is no name. */
 bool sql_name(struct sql_tokens *t, struct buf *out);

@@ -8,6 +8,7 @@ struct sql_statement {
 	struct sql_tokens t;
 	json_t *tables;
 	const char *path;
+	size_t *left; /* of memory, as sql_read() has it */
 };
 
 /* NULL: there is no such table. Whatever is done to its columns then is nothing. */

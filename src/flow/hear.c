@@ -1,4 +1,7 @@
 /* What a generator says, and what follows from it: one function for each message that does more than be logged. */
+#include "src/flow/credentials.h"
+#include "src/flow/project.h"
+#include "src/flow/screenshot.h"
 #include "src/flow/state.h"
 #include "store/base/utf8.h"
 
@@ -10,7 +13,7 @@ enum { ERROR_MAX = 4000 }; /* bytes of a generator's words about its own failure
 
 bool flow_listens(const struct flow *f)
 {
-	return f->outcome == RUNNING || (f->outcome == PAUSED && f->interrupts);
+	return f->outcome == RUNNING || (f->outcome == PAUSED && (f->interrupts || f->unanswered));
 }
 
 int flow_keep(char **text, const char *value)
@@ -72,10 +75,13 @@ int flow_log(struct flow *f, const char *level, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_vaddf(&line, fmt, ap);
 	va_end(ap);
+	/* What people say to a generator passes here too. */
+	if (line.len)
+		line.len = redact_text(&f->secrets, (char *)line.data, line.len);
 	return add_event(f, "log", level, buf_str(&line), line.len, NULL);
 }
 
-static int say(struct flow *f, const struct buf *message)
+int flow_say(struct flow *f, const struct buf *message)
 {
 	return f->send ? f->send(f, message) : 0;
 }
@@ -83,10 +89,11 @@ static int say(struct flow *f, const struct buf *message)
 static int on_ready(struct flow *f, const struct wsi_message *m)
 {
 	AUTO(buf_release) struct buf order = BUF_INIT;
+	bool resumes = f->base || f->session_id || f->g.parent_request_id;
 	const struct wsi_start start = {
 		.prompt = f->g.prompt, .mode = f->g.mode, .app_name = f->g.app_name, .user_id = f->g.user_id, .app_id = f->g.app_id,
-		.max_iterations = f->g.max_iterations, .app_path = f->o->resume ? f->workspace.app : NULL,
-		.resume_session_id = f->o->resume ? f->o->resume->generation.last_session_id : NULL,
+		.max_iterations = f->g.max_iterations - f->base,
+		.app_path = resumes ? f->workspace.app : NULL, .resume_session_id = f->session_id,
 		.acknowledge = wsi_bool(m, "acknowledge_iterations", false),
 	};
 
@@ -101,7 +108,7 @@ static int on_ready(struct flow *f, const struct wsi_message *m)
 		return r;
 	wsi_start_generation(&order, &start);
 	wsi_link_take(&f->link, WSI_ORDERED);
-	return say(f, &order);
+	return flow_say(f, &order);
 }
 
 static int on_conversation(struct flow *f, const struct wsi_message *m)
@@ -127,17 +134,47 @@ static int on_progress(struct flow *f, const struct wsi_message *m)
 }
 
 /* An autonomous generation asks nobody: go on while there are iterations left. */
-static int on_decision(struct flow *f, const struct wsi_message *m)
+static int answer_alone(struct flow *f, const struct wsi_message *m)
 {
 	AUTO(buf_release) struct buf answer = BUF_INIT;
-	const char *choice = f->iteration < f->g.max_iterations ? "yes" : "done";
-	int r = flow_log(f, "info", "answered '%s': nobody is asked in mode %s", choice, f->g.mode);
+	const char *choice = f->iteration < f->g.max_iterations && !f->stopping ? "yes" : "done";
+	int r = flow_log(f, "info", "answered '%s': %s", choice, f->stopping ? "it is to stop" : "nobody is asked in this mode");
 
 	if (r)
 		return r;
-	wsi_decision_response(&answer, wsi_text(m, "id"), choice, NULL, NULL);
+	wsi_decision_response(&answer, wsi_text(m, "id"), choice, wsi_text(m, "parent_id"), NULL);
 	wsi_link_take(&f->link, WSI_ANSWERED);
-	return say(f, &answer);
+	return flow_say(f, &answer);
+}
+
+/* A generator's words in a question, as long as anybody would read them. */
+static int keep_text(const struct wsi_message *m, const char *field, char **text)
+{
+	int r = flow_keep(text, wsi_text(m, field));
+
+	if (!r && *text)
+		(*text)[utf8_cut(*text, strlen(*text), CONTROL_TEXT_MAX)] = '\0';
+	return r;
+}
+
+static int on_decision(struct flow *f, const struct wsi_message *m)
+{
+	AUTO(question_release) struct question q = { .allow_editor = wsi_bool(m, "allow_editor", false) };
+	const json_t *options = wsi_tree(m, "options");
+	int r;
+
+	if (strcmp(f->g.mode, "confirm_first") != 0 || f->stopping || f->cancelling)
+		return answer_alone(f, m);
+	if ((r = keep_text(m, "id", &q.decision_id)) || (r = keep_text(m, "prompt", &q.prompt)) ||
+	    (r = keep_text(m, "parent_id", &q.parent_id)) || (r = keep_text(m, "suggested_task", &q.suggested_task)) ||
+	    (m->kind == WSI_DECISION_FOLLOW_UP && (r = keep_text(m, "action", &q.action))))
+		return r;
+	if (!q.decision_id || !q.prompt)
+		return flow_log(f, "warn", "ignored: a question without an id or a text");
+	q.options = json_is_array(options) ? json_dumps(options, JSON_COMPACT) : NULL;
+	if (q.options && strlen(q.options) > CONTROL_TEXT_MAX)
+		free(MOVE(q.options));
+	return flow_ask(f, &q);
 }
 
 static int on_session(struct flow *f, const struct wsi_message *m)
@@ -149,7 +186,8 @@ static int on_session(struct flow *f, const struct wsi_message *m)
 static int next_number(struct flow *f, int64_t claimed, int64_t *ret_number)
 {
 	*ret_number = f->iteration + 1;
-	if (claimed == *ret_number)
+	/* One that goes on may count from 1 again. */
+	if (claimed == *ret_number || claimed == *ret_number - f->base)
 		return 0;
 	return flow_log(f, "warn", "the generator calls this iteration %lld; it is kept as %lld", (long long)claimed,
 			(long long)*ret_number);
@@ -167,7 +205,7 @@ static int stop_at_limit(struct flow *f)
 	f->warned_limit = true;
 	r = flow_log(f, "warn", "the generator goes on after its %lld iterations: told to stop", (long long)f->g.max_iterations);
 	wsi_control(&order, "stop_request", "max_iterations");
-	return r ? r : say(f, &order);
+	return r ? r : flow_say(f, &order);
 }
 
 /* Counts of tokens are in the stats of some generators, in the conversation of others. */
@@ -184,11 +222,12 @@ static int acknowledge(struct flow *f, int64_t number)
 	AUTO(buf_release) struct buf order = BUF_INIT;
 	char words[64];
 
-	if (!f->acknowledges || f->outcome != RUNNING || number >= f->g.max_iterations)
+	/* To one that is paused the word would mean to go on; it comes when that is so. */
+	if (!f->acknowledges || f->held || f->outcome != RUNNING || number >= f->g.max_iterations)
 		return 0;
 	snprintf(words, sizeof(words), "iteration %lld is kept", (long long)number);
 	wsi_control(&order, "resume", words);
-	return say(f, &order);
+	return flow_say(f, &order);
 }
 
 static int on_iteration(struct flow *f, const struct wsi_message *m)
@@ -228,11 +267,11 @@ static int on_complete(struct flow *f, const struct wsi_message *m)
 	    (r = flow_keep(&f->github_commit, wsi_text(m, "github_commit"))) ||
 	    (r = flow_keep(&f->flyio_url, wsi_text(m, "flyio_url"))))
 		return r;
-	if (strcmp(reason, "error") == 0) {
+	if (strcmp(reason, "error") == 0 && !f->cancelling) {
 		flow_fail(f, "the generator gave up (completion_reason 'error')");
 		return 0;
 	}
-	f->outcome = strcmp(reason, "user_cancelled") == 0 ? CANCELLED : COMPLETED;
+	f->outcome = f->cancelling || strcmp(reason, "user_cancelled") == 0 ? CANCELLED : COMPLETED;
 	if (f->outcome == COMPLETED)
 		flow_iterate(f, f->iteration + 1, &last, &changed);
 	return 0;
@@ -273,9 +312,19 @@ static const char *level_of(const struct wsi_message *m)
 
 int hear_message(struct flow *f, struct wsi_message *m)
 {
+	AUTO(screenshot_release) struct screenshot shot = { .owner = NULL };
 	AUTO(buf_release) struct buf line = BUF_INIT, data = BUF_INIT;
 	int r;
 
+	/* A short secret would be found in the base64 of any picture. */
+	if (m->kind == WSI_SCREENSHOT)
+		screenshot_take(m, &shot);
+	/* Before they become stars like all secrets. */
+	if ((m->kind == WSI_ITERATION_COMPLETE || m->kind == WSI_ALL_WORK_COMPLETE) &&
+	    (r = credentials_keep(f->workspace.path, wsi_tree(m, "credentials"), &f->secrets)))
+		return r;
+	if ((m->kind == WSI_ITERATION_COMPLETE || m->kind == WSI_ALL_WORK_COMPLETE) && (r = project_keep(f, m)))
+		return r;
 	if ((r = redact_json(&f->secrets, m->json)))
 		return r;
 	m->type = json_string_value(json_object_get(m->json, "type"));
@@ -287,7 +336,11 @@ int hear_message(struct flow *f, struct wsi_message *m)
 	f->farewell |= m->kind == WSI_SHUTDOWN_READY || m->kind == WSI_SHUTDOWN_FAILED;
 	if (!wsi_link_take(&f->link, wsi_event_of(m)))
 		return flow_log(f, "warn", "'%s' has no effect: the generator is %s", m->type, wsi_state_name(f->link.state));
-	return handlers[m->kind] && flow_listens(f) ? handlers[m->kind](f, m) : 0;
+	if (!flow_listens(f))
+		return 0;
+	if (shot.owner)
+		return screenshot_keep(f, m, &shot);
+	return handlers[m->kind] ? handlers[m->kind](f, m) : 0;
 }
 
 static void keep_tail(struct flow *f, const char *text, size_t n)
@@ -348,6 +401,10 @@ void hear_end(struct flow *f)
 	const char *whose = f->is_wsi ? "the generator" : "the command";
 	const char *early = f->is_wsi ? " before its work was complete" : "";
 
+	if (f->cancelling) {
+		f->outcome = CANCELLED;
+		return;
+	}
 	if (!f->is_wsi && WIFEXITED(f->status) && WEXITSTATUS(f->status) == 0) {
 		f->outcome = RAN;
 		return;

@@ -102,7 +102,9 @@ static int write_iteration(struct flow *f, int64_t number, const struct finished
 
 	if ((r = metadata(f, what, now, l, &text, ret_c)))
 		return r;
-	if ((r = iteration_add(f->st, f->g.id, number, what->type ? what->type : "automatic", now, f->g.prompt, buf_str(&text), &id)))
+	if ((r = iteration_add(f->st, f->g.id, number, what->type ? what->type : "automatic", now, f->prompt ? f->prompt : f->g.prompt,
+			       buf_str(&text), &id)) ||
+	    (f->session_id && (r = generation_set_session(f->st, f->g.id, f->session_id))))
 		return r;
 	return what->type ? 0 : write_cost(f, number, what);
 }
@@ -162,8 +164,9 @@ static void tell(struct flow *f, const struct finished *what, const struct chang
 	f->o->tell(f->o->arg, &news);
 }
 
-static void hold(struct flow *f, bool on)
+void flow_freeze(struct flow *f, bool on)
 {
+	on = on || f->stopped;
 	child_hold(&f->stdio.child, on);
 	if (f->ws)
 		ws_hold(f->ws, on);
@@ -180,10 +183,10 @@ void flow_iterate(struct flow *f, int64_t number, const struct finished *what, b
 	r = flow_flush(f);
 
 	/* What goes on working after its word is held, so that the tree is that of one moment. */
-	hold(f, true);
+	flow_freeze(f, true);
 	if (!r)
 		r = try_often(f, number, what, &now, &c);
-	hold(f, false);
+	flow_freeze(f, false);
 	*ret_changed = now && now->count && !(f->tree && f->tree->id == now->id);
 	if (r < 0) {
 		flow_fail(f, "cannot keep iteration %lld: %s", (long long)number,

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -42,6 +43,15 @@ static int arrange(const int fds[5])
 		if (dup3(aside[i], i, i > ERR ? O_CLOEXEC : 0) < 0)
 			return -errno;
 	return close_range(SIGNALS, ~0u, 0) ? -errno : 0;
+}
+
+/* For as long as this process lives, and so for longer than the genstore that may be killed. Not every file system has such locks. */
+static void mark(const char *place)
+{
+	int fd = place ? open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (fd >= 0 && flock(fd, LOCK_SH))
+		close(fd);
 }
 
 static void limit_files(int64_t max)
@@ -193,6 +203,7 @@ void keeper_run(const struct spawn *s, const int fds[5])
 	sigfillset(&child);
 	if (arrange(fds) || prctl(PR_SET_CHILD_SUBREAPER, 1) || signalfd(-1, &child, SFD_CLOEXEC) != SIGNALS)
 		_exit(1);
+	mark(s->place);
 	generator = start(s, &error);
 	report(error, generator);
 	if (error)

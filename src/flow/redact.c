@@ -20,6 +20,9 @@ static int add_one(struct redact *r, const char *value, size_t n)
 
 	if (n < REDACT_MIN)
 		return 0;
+	for (size_t i = 0; i < r->count; i++)
+		if (strlen(r->values[i]) == n && memcmp(r->values[i], value, n) == 0)
+			return 0;
 	values = realloc(r->values, (r->count + 1) * sizeof(*values));
 	if (!values)
 		return -ENOMEM;

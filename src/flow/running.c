@@ -1,74 +1,19 @@
 #include "src/flow/running.h"
 #include "src/flow/flow.h"
-#include "store/base/json.h"
-
-#include <fcntl.h>
-#include <jansson.h>
+#include "src/flow/process.h"
+#include "store/control.h"
 
 static const char prefix[] = "running/";
-
-/* A process, so that another one with the same number is not taken for it. */
-struct process {
-	int64_t pid, start; /* start: clock ticks since boot, proc(5) */
-	char boot[40], host[65];
-};
-
-/* A small file of /proc as text. */
-static int read_text(const char *path, char *out, size_t size)
-{
-	AUTO(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, out, size - 1);
-
-	if (n < 0)
-		return -errno;
-	out[n] = '\0';
-	out[strcspn(out, "\n")] = '\0';
-	return 0;
-}
-
-/* proc(5): the 22nd field; the second is a name in parentheses that may hold anything. */
-static int start_time(int64_t pid, int64_t *ret_start)
-{
-	char path[40], text[1024], *p;
-	int r;
-
-	snprintf(path, sizeof(path), "/proc/%lld/stat", (long long)pid);
-	if ((r = read_text(path, text, sizeof(text))))
-		return r;
-	p = strrchr(text, ')');
-	for (int field = 2; p && field < 22; field++)
-		p = strchr(p + 1, ' ');
-	*ret_start = p ? strtoll(p, NULL, 10) : 0;
-	return 0;
-}
-
-static int myself(struct process *p)
-{
-	int r;
-
-	*p = (struct process){ .pid = getpid() };
-	if ((r = start_time(p->pid, &p->start)) || (r = read_text("/proc/sys/kernel/random/boot_id", p->boot, sizeof(p->boot))))
-		return r;
-	return gethostname(p->host, sizeof(p->host) - 1) ? -errno : 0;
-}
 
 int running_put(struct genstore *st, const char *request_id)
 {
 	STMT q = db_stmt(&st->db, "INSERT OR REPLACE INTO store_state(key, value) VALUES ('running/' || ?, ?)");
 	AUTO(buf_release) struct buf value = BUF_INIT;
 	struct process p;
-	struct jw j;
-	int r = myself(&p);
+	int r = process_self(&p);
 
-	if (r)
+	if (r || (r = process_json(&p, &value)))
 		return store_fail(st, r, "cannot read '/proc': %s", strerror(-r));
-	jw_begin(&j, &value, 0);
-	jw_object(&j, NULL);
-	jw_int(&j, "pid", p.pid);
-	jw_int(&j, "start", p.start);
-	jw_str(&j, "boot_id", p.boot);
-	jw_str(&j, "host", p.host);
-	jw_end(&j);
 	bind_text(&q, request_id);
 	bind_text(&q, buf_str(&value));
 	return stmt_run(&q);
@@ -77,24 +22,18 @@ int running_put(struct genstore *st, const char *request_id)
 int running_drop(struct genstore *st, const char *request_id)
 {
 	STMT q = db_stmt(&st->db, "DELETE FROM store_state WHERE key = 'running/' || ?");
+	int r;
 
 	bind_text(&q, request_id);
-	return stmt_run(&q);
+	return (r = stmt_run(&q)) ? r : control_clear(st, request_id);
 }
 
-/* A process on another machine cannot be seen from here: it counts as living. So does what cannot be read. */
-static bool lives(const char *value, const struct process *me)
+int running_is(struct genstore *st, const char *request_id)
 {
-	json_t *v = json_loads(value ? value : "", 0, NULL);
-	const char *boot = json_string_value(json_object_get(v, "boot_id"));
-	const char *host = json_string_value(json_object_get(v, "host"));
-	int64_t pid = json_integer_value(json_object_get(v, "pid")), start = json_integer_value(json_object_get(v, "start")), now;
-	bool gone = false;
+	STMT q = db_stmt(&st->db, "SELECT 1 FROM store_state WHERE key = 'running/' || ?");
 
-	if (boot && host && pid > 0 && strcmp(host, me->host) == 0)
-		gone = strcmp(boot, me->boot) != 0 || start_time(pid, &now) == -ENOENT || now != start;
-	json_decref(v);
-	return !gone;
+	bind_text(&q, request_id);
+	return stmt_step(&q);
 }
 
 /* The first key behind `after` whose process is gone. 1, or 0 when there is none. */
@@ -106,12 +45,26 @@ static int next_orphan(struct genstore *st, const char *after, char **ret_key)
 
 	bind_text(&q, after);
 	while ((r = stmt_step(&q)) > 0) {
-		if ((r = myself(&me)))
+		if ((r = process_self(&me)))
 			return store_fail(st, r, "cannot read '/proc': %s", strerror(-r));
-		if (!lives(col_text(&q, 1), &me))
+		if (!process_lives(col_text(&q, 1), &me))
 			return (r = col_dup(&q, 0, ret_key)) ? r : 1;
 	}
 	return r;
+}
+
+int running_is_orphan(struct genstore *st, const char *request_id)
+{
+	STMT q = db_stmt(&st->db, "SELECT value FROM store_state WHERE key = 'running/' || ?");
+	struct process me;
+	int r;
+
+	bind_text(&q, request_id);
+	if ((r = stmt_step(&q)) <= 0)
+		return r;
+	if ((r = process_self(&me)))
+		return store_fail(st, r, "cannot read '/proc': %s", strerror(-r));
+	return !process_lives(col_text(&q, 0), &me);
 }
 
 static int pause_one(struct genstore *st, const char *request_id, bool *ret_paused)

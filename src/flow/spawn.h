@@ -20,6 +20,7 @@ struct spawn {
 	char *const *argv;
 	char *const *envp; /* all of its environment */
 	const char *dir;   /* its current directory */
+	const char *place; /* a folder that is marked as in use (a shared flock(2)) until nothing of it is left; NULL: none */
 	int64_t max_file;  /* bytes of the largest file that it may write (RLIMIT_FSIZE); 0: any */
 };
 

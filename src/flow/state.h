@@ -29,7 +29,6 @@ struct flow {
 	const struct flow_options *o;
 	struct generation g;
 	struct workspace workspace;
-	bool takes_over; /* the workspace of the one that it resumes */
 	struct redact secrets;
 	struct journal journal;
 	struct budget budget; /* of the log */
@@ -57,13 +56,57 @@ struct flow {
 	int64_t iteration; /* the last one that is finished */
 	struct manifest *tree; /* its tree */
 	struct left_out left_out;
-	bool warned_limit, told_locked;
+	bool warned_limit, told_locked, told_screenshots;
 	int64_t tokens_in, tokens_out; /* of conversations since the last iteration */
 	double spent, spent_all;
 	char *session_id, *github_url, *github_commit, *flyio_url;
 	char tail[TAIL_LINES][TAIL_LINE_MAX + 1];
 	int tail_next;
+	int64_t base; /* iterations that were finished before this process took it */
+	char *prompt; /* as answers have changed it for the next run of a plain command; NULL: the request's */
+
+	/* What others want of it. */
+	int attention, watched; /* readable for signals and, while something is asked, the terminal: that one, or -1 */
+	int64_t look_ms, version, control_seen;
+	bool held;              /* paused, its process alive */
+	bool stopped;           /* by a signal, because nobody could tell it */
+	int64_t held_ms;        /* since when */
+	bool stopping, cancelling, at_once; /* at_once: it is cancelled a second time */
+	int64_t give_up_ms;     /* when stopping becomes cancelling, and that an end; 0: never */
+	struct question question; /* what it waits to be told; decision_id NULL: nothing */
+	int64_t until_ms;       /* when it has waited long enough; 0: never */
+	bool unanswered;
+	char *choice, *input;   /* between the runs of a plain command: what was answered */
 };
+
+/* begin.c: into hand, with a workspace. */
+int flow_begin(struct flow *f);
+/* end.c: the end is written; then what is told of it. */
+int flow_end(struct flow *f);
+void flow_fill_result(struct flow *f, struct flow_result *ret);
+
+/* flow.c: words of this program's for whoever watches; what the store or the pipes refuse is the end. */
+void flow_note(struct flow *f, const char *words);
+void flow_broken(struct flow *f, int r);
+/* Waits for something, at most until then (-1: for ever), and takes it in. */
+int flow_step(struct flow *f, int64_t until);
+
+/* obey.c: what was posted, looked for now and then; milliseconds until the next look. */
+int flow_obey(struct flow *f, int *ret_wait_ms);
+/* Limits of stopping and of questions that are over. */
+int flow_watch_limits(struct flow *f);
+/* The next of those limits, or -1. */
+int64_t flow_next_limit(const struct flow *f);
+/* Whether time passes for the generator: not while it is paused or waits for an answer. */
+bool flow_is_waiting(const struct flow *f);
+int flow_hold(struct flow *f, bool hold);
+
+/* ask.c: a question, for a terminal and for control_post(); its answer. */
+int flow_ask(struct flow *f, struct question *q); /* takes what q owns */
+int flow_answer(struct flow *f, const char *choice, const char *input, const char *from);
+int flow_withdraw(struct flow *f, const char *why);
+/* Between the runs of a plain command. True when there is to be another one. */
+bool flow_ask_for_more(struct flow *f, int64_t run);
 
 /* hear.c: what comes in. A line of output, which may be a message; a message of any transport; the end of the process. */
 int hear_line(void *flow, bool is_err, char *text, size_t n);
@@ -79,6 +122,8 @@ void flow_fail(struct flow *f, const char *fmt, ...) PRINTF(2, 3);
 bool flow_waits(struct flow *f, int r);
 /* journal_flush(), however long the store is locked. */
 int flow_flush(struct flow *f);
+/* A message to the generator; nothing where nobody listens. */
+int flow_say(struct flow *f, const struct buf *message);
 /* Replaces a text. */
 int flow_keep(char **text, const char *value);
 
@@ -99,5 +144,7 @@ struct finished {
 };
 /* Failures become the outcome. *ret_changed: whether the tree was another one than before. */
 void flow_iterate(struct flow *f, int64_t number, const struct finished *what, bool *ret_changed);
+/* All that works in the workspace stands still while its tree is read. */
+void flow_freeze(struct flow *f, bool on);
 
 #endif

@@ -189,6 +189,9 @@ static int ended(struct stdio *s, const struct stdio_hear *hear, int *ret_status
 	if (what)
 		return STDIO_ENDED;
 	r = finish_lines(s, hear);
+	/* Its end would be news for ever, and somebody may still be connected from elsewhere. */
+	close_fd(&s->child.report);
+	s->child.report = -1;
 	return r ? r : STDIO_GONE;
 }
 

@@ -3,6 +3,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 void workspace_release(struct workspace *w)
@@ -50,12 +52,50 @@ static int workspace_name(const char *request_id, struct workspace *ret_w)
 	return 0;
 }
 
-bool workspace_is_kept(const char *request_id)
+int workspace_open(const char *request_id, struct workspace *ret_w)
 {
 	AUTO(workspace_release) struct workspace w = { 0 };
 	struct stat sb;
+	int r = workspace_name(request_id, &w);
 
-	return workspace_name(request_id, &w) == 0 && lstat(w.app, &sb) == 0 && S_ISDIR(sb.st_mode);
+	if (r)
+		return r == -ENXIO ? -ENOENT : r;
+	/* Not through a link: what is there was made by workspace_make(). */
+	if (lstat(w.app, &sb))
+		return -errno;
+	if (!S_ISDIR(sb.st_mode))
+		return -ENOTDIR;
+	*ret_w = w;
+	w = (struct workspace){ 0 };
+	return 0;
+}
+
+int workspace_wait(const struct workspace *w, int64_t ms)
+{
+	enum { POLL_MS = 50 };
+	AUTO(close_fd) int fd = open(w->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int64_t until = clock_ms() + ms;
+	int waited = 0;
+
+	if (fd < 0)
+		return -errno;
+	while (flock(fd, LOCK_EX | LOCK_NB)) {
+		/* Where there are no such locks, nobody has marked it either. */
+		if (errno != EWOULDBLOCK)
+			return 0;
+		if (clock_ms() >= until)
+			return -EBUSY;
+		waited = 1;
+		poll(NULL, 0, POLL_MS);
+	}
+	return waited;
+}
+
+bool workspace_is_kept(const char *request_id)
+{
+	AUTO(workspace_release) struct workspace w = { 0 };
+
+	return workspace_open(request_id, &w) == 0;
 }
 
 int workspace_take(const char *from_request_id, const char *request_id, struct workspace *ret_w)
@@ -63,7 +103,7 @@ int workspace_take(const char *from_request_id, const char *request_id, struct w
 	AUTO(workspace_release) struct workspace from = { 0 }, w = { 0 };
 	int r;
 
-	if ((r = workspace_name(from_request_id, &from)) || (r = workspace_name(request_id, &w)))
+	if ((r = workspace_open(from_request_id, &from)) || (r = workspace_name(request_id, &w)))
 		return r;
 	if (renameat2(AT_FDCWD, from.path, AT_FDCWD, w.path, RENAME_NOREPLACE))
 		return -errno;

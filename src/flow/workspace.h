@@ -26,6 +26,13 @@ int workspace_remove(const char *request_id);
 /* A fresh one, mode 0700. -EEXIST, or why it cannot be made. */
 int workspace_make(const char *request_id, struct workspace *ret_w);
 
+/* The one that a request has left. -ENOENT when there is none. */
+int workspace_open(const char *request_id, struct workspace *ret_w);
+/*
+ * Processes of a genstore that was killed may be there still, for as long as their keeper lets them (SPAWN_GRACE_MS): waits until
+ * they are gone. 1 when there were some, 0; -EBUSY when they are there after ms milliseconds.
+ */
+int workspace_wait(const struct workspace *w, int64_t ms);
 /* Whether a request has one here. */
 bool workspace_is_kept(const char *request_id);
 /* The one of a request becomes another's, with all that is in it, at once or not at all. -ENOENT: there is none; -EEXIST: the other has one. */

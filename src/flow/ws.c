@@ -185,7 +185,7 @@ static void stay_away(void *arg, struct hub *hub)
 }
 
 /* First everything that has come over it, up to its end. */
-static void replace(struct ws *ws, struct socket *old)
+static void replace(struct ws *ws, struct socket *old, const char *what)
 {
 	struct buf text = BUF_INIT;
 
@@ -193,7 +193,7 @@ static void replace(struct ws *ws, struct socket *old)
 	if (old == ws->socket && hub_all_read(old))
 		list_clear(&ws->unread);
 	hub_close(old, CLOSE_POLICY, "replaced by a newer connection");
-	buf_adds(&text, "a newer connection takes the place of the old one");
+	buf_adds(&text, what);
 	tell(ws, WS_OTHER, &text);
 	buf_release(&text);
 }
@@ -208,13 +208,12 @@ static int come(void *arg, struct hub *hub, uint64_t ticket, const struct hub_co
 	if (r)
 		return r;
 	if (ticket < ws->ticket) {
-		/* It was overtaken on its way here. */
 		hub_feed(s, extra, n);
-		replace(ws, s);
+		replace(ws, s, "a connection was overtaken by a newer one on its way");
 		return 0;
 	}
 	if (ws->socket)
-		replace(ws, ws->socket);
+		replace(ws, ws->socket, "a newer connection takes the place of the old one");
 	ws->socket = s;
 	ws->ticket = ticket;
 	tell(ws, WS_OPENED, NULL);
@@ -225,7 +224,7 @@ static int come(void *arg, struct hub *hub, uint64_t ticket, const struct hub_co
 	return 0;
 }
 
-static int start(struct ws *ws, const char *request_id)
+static int start(struct ws *ws, const char *request_id, struct buf *why)
 {
 	const struct server_options o = { .routes = wsi_routes, .wsi = { knock, come, stay_away, ws } };
 	int r;
@@ -234,7 +233,7 @@ static int start(struct ws *ws, const char *request_id)
 	ws->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (!ws->request_id || ws->fd < 0)
 		return ws->fd < 0 ? -errno : -ENOMEM;
-	if ((r = server_start(&o, &ws->server)))
+	if ((r = server_start(&o, &ws->server, why)))
 		return r;
 	ws->hub = server_hub(ws->server);
 	if (asprintf(&ws->url, "ws://127.0.0.1:%u/wsi/%s", (unsigned)server_port(ws->server), request_id) < 0) {
@@ -244,7 +243,7 @@ static int start(struct ws *ws, const char *request_id)
 	return 0;
 }
 
-int ws_open(const char *request_id, struct ws **ret_ws)
+int ws_open(const char *request_id, struct ws **ret_ws, struct buf *why)
 {
 	struct ws *ws = calloc(1, sizeof(*ws));
 	int r;
@@ -254,7 +253,7 @@ int ws_open(const char *request_id, struct ws **ret_ws)
 	ws->fd = -1;
 	list_init(&ws->heard);
 	list_init(&ws->unread);
-	if ((r = start(ws, request_id)))
+	if ((r = start(ws, request_id, why)))
 		ws_free(ws);
 	else
 		*ret_ws = ws;

@@ -26,8 +26,8 @@ enum ws_news {
 	WS_OTHER,  /* it has connected again, and the older connection is gone; the text says so */
 };
 
-/* For the generation of that id. -errno when there can be no server. */
-int ws_open(const char *request_id, struct ws **ret_ws);
+/* For the generation of that id. -errno when there can be no server; `why` has words where that says too little. */
+int ws_open(const char *request_id, struct ws **ret_ws, struct buf *why);
 /* A close frame to who is connected, then the end. */
 void ws_free(struct ws *ws);
 /* ws://127.0.0.1:PORT/wsi/<request_id> */

@@ -13,16 +13,16 @@ struct guarded {
 struct guard {
 	pthread_mutex_t lock;
 	struct guarded *list;
-	int64_t head_ms;
+	struct guard_times times;
 };
 
-int guard_new(int64_t head_ms, struct guard **ret_g)
+int guard_new(struct guard_times times, struct guard **ret_g)
 {
 	struct guard *g = calloc(1, sizeof(*g));
 
 	if (!g)
 		return -ENOMEM;
-	g->head_ms = head_ms;
+	g->times = times;
 	pthread_mutex_init(&g->lock, NULL);
 	*ret_g = g;
 	return 0;
@@ -43,7 +43,7 @@ struct guarded *guard_add(struct guard *g, int fd)
 	if (!c)
 		return NULL;
 	pthread_mutex_lock(&g->lock);
-	*c = (struct guarded){ .next = g->list, .at = &g->list, .fd = fd, .until = clock_ms() + g->head_ms };
+	*c = (struct guarded){ .next = g->list, .at = &g->list, .fd = fd, .until = clock_ms() + g->times.head_ms };
 	if (c->next)
 		c->next->at = &c->next;
 	g->list = c;
@@ -60,6 +60,22 @@ static void set(struct guard *g, struct guarded *c, int64_t until)
 	pthread_mutex_unlock(&g->lock);
 }
 
+void guard_head(struct guard *g, struct guarded *c)
+{
+	set(g, c, clock_ms() + g->times.body_ms);
+}
+
+void guard_body(struct guard *g, struct guarded *c, size_t n)
+{
+	if (!c)
+		return;
+	pthread_mutex_lock(&g->lock);
+	/* One that is being shut down already stays so. */
+	if (c->until != INT64_MAX)
+		c->until += (int64_t)n * 1000 / g->times.rate;
+	pthread_mutex_unlock(&g->lock);
+}
+
 void guard_pass(struct guard *g, struct guarded *c)
 {
 	set(g, c, INT64_MAX);
@@ -67,7 +83,7 @@ void guard_pass(struct guard *g, struct guarded *c)
 
 void guard_expect(struct guard *g, struct guarded *c)
 {
-	set(g, c, clock_ms() + g->head_ms);
+	set(g, c, clock_ms() + g->times.head_ms);
 }
 
 void guard_drop(struct guard *g, struct guarded *c)

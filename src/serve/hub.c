@@ -33,6 +33,7 @@ struct hub {
 	bool running;
 	pthread_mutex_t lock;
 	int epoll, wake;
+	struct hub_times times;
 	int64_t (*tick)(void *arg);
 	void *tick_arg;
 	/* Under the lock. */
@@ -82,9 +83,9 @@ static void ping(struct socket *s, uint64_t number)
 
 	s->number = number;
 	websocket_ping(&s->ws, number);
-	s->ping_ms = now + HUB_PING_MS;
+	s->ping_ms = now + s->hub->times.ping_ms;
 	if (!s->silent_ms)
-		s->silent_ms = now + HUB_PONG_MS;
+		s->silent_ms = now + s->hub->times.pong_ms;
 }
 
 /* What the kernel takes. */
@@ -196,7 +197,7 @@ static void watch(struct socket *s)
 static int64_t keep_time(struct socket *s, int64_t now)
 {
 	if (s->ws.close_sent && !s->close_ms)
-		s->close_ms = now + HUB_CLOSE_MS;
+		s->close_ms = now + s->hub->times.close_ms;
 	if (s->close_ms) {
 		s->ended |= now >= s->close_ms;
 		return s->close_ms;
@@ -289,7 +290,7 @@ static void *run(void *arg)
 	return NULL;
 }
 
-int hub_start(int64_t (*tick)(void *arg), void *arg, struct hub **ret_hub)
+int hub_start(struct hub_times times, int64_t (*tick)(void *arg), void *arg, struct hub **ret_hub)
 {
 	struct epoll_event e = { .events = EPOLLIN };
 	struct hub *h = calloc(1, sizeof(*h));
@@ -298,6 +299,7 @@ int hub_start(int64_t (*tick)(void *arg), void *arg, struct hub **ret_hub)
 	if (!h)
 		return -ENOMEM;
 	pthread_mutex_init(&h->lock, NULL);
+	h->times = times;
 	h->tick = tick;
 	h->tick_arg = arg;
 	h->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -356,7 +358,7 @@ static int begin(struct hub *h, struct socket *s)
 	if (r || (r = websocket_init(&s->ws, &s->hear)))
 		return r;
 	s->events = EPOLLIN;
-	s->ping_ms = clock_ms() + HUB_PING_MS;
+	s->ping_ms = clock_ms() + h->times.ping_ms;
 	return epoll_ctl(h->epoll, EPOLL_CTL_ADD, s->connection.fd, &e) ? -errno : 0;
 }
 
@@ -421,7 +423,7 @@ void hub_hold(struct hub *h, bool hold)
 	h->held = hold;
 	for (struct socket *s = h->sockets; s; s = s->next) {
 		s->silent_ms = 0;
-		s->ping_ms = clock_ms() + HUB_PING_MS;
+		s->ping_ms = clock_ms() + h->times.ping_ms;
 	}
 	hub_wake(h);
 }

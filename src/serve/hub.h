@@ -35,8 +35,11 @@ struct hub_taker {
 	void (*closed)(void *arg, struct socket *s, const struct hub_end *how);
 };
 
+struct hub_times { int64_t ping_ms, pong_ms, close_ms; };
+#define HUB_TIMES ((struct hub_times){ HUB_PING_MS, HUB_PONG_MS, HUB_CLOSE_MS })
+
 /* tick: called on the hub's thread, without the lock, at least when the time has come that it returned (clock_ms(); INT64_MAX: never). */
-int hub_start(int64_t (*tick)(void *arg), void *arg, struct hub **ret_hub);
+int hub_start(struct hub_times times, int64_t (*tick)(void *arg), void *arg, struct hub **ret_hub);
 /* Ends all sockets with CLOSE_GOING_AWAY, and the thread. From then on hub_add() refuses. */
 void hub_stop(struct hub *h);
 void hub_free(struct hub *h);

@@ -2,19 +2,27 @@
 
 #include <strings.h>
 
+/* RFC 9110 section 5.6.2. A name with a blank before its ':' is the classic one: not the field that it looks like, to some. */
+static bool is_token(const char *name)
+{
+	static const char letters[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+	return *name && !name[strspn(name, letters)];
+}
+
 void hygiene_take(struct hygiene *h, const char *name, const char *value)
 {
 	const struct { const char *name; int *count; const char **value; } fields[] = {
 		{ "Host", &h->hosts, &h->host }, { "Content-Length", &h->lengths, &h->length },
-		{ "Transfer-Encoding", &h->encodings, NULL }, { "Origin", &h->origins, &h->origin },
+		{ "Transfer-Encoding", &h->encodings, &h->encoding }, { "Origin", &h->origins, &h->origin },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
 		if (strcasecmp(name, fields[i].name) == 0) {
 			*fields[i].count += 1;
-			if (fields[i].value)
-				*fields[i].value = value ? value : "";
+			*fields[i].value = value ? value : "";
 		}
+	h->is_malformed |= !is_token(name) || (value && strchr(value, '\r'));
 }
 
 /* Ours: a name of loopback, with our port (without one: only when it is 80). */
@@ -47,10 +55,12 @@ static bool is_number(const char *text)
 int hygiene_check(const struct hygiene *h, uint16_t port, const char **ret_why)
 {
 	const struct { bool is; int status; const char *why; } rules[] = {
+		{ h->is_malformed, 400, "a header field that is malformed" },
 		{ h->hosts != 1, 400, "there must be one 'Host'" },
 		{ h->lengths > 1, 400, "more than one 'Content-Length'" },
 		{ h->lengths && h->encodings, 400, "'Content-Length' beside 'Transfer-Encoding'" },
 		{ h->encodings > 1, 400, "more than one 'Transfer-Encoding'" },
+		{ h->encodings && strcasecmp(h->encoding, "chunked") != 0, 501, "the only 'Transfer-Encoding' here is chunked" },
 		{ h->lengths && !is_number(h->length), 400, "'Content-Length' is no number" },
 		{ h->hosts == 1 && !is_ours(h->host, port), 421, "this 'Host' is not served here" },
 		{ h->origins && (h->origins > 1 || !is_our_origin(h->origin, port)), 403, "requests of other web sites are refused" },

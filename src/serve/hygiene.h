@@ -10,11 +10,12 @@
 /* What of the head matters, gathered field by field. */
 struct hygiene {
 	int hosts, lengths, encodings, origins;
-	const char *host, *length, *origin; /* the last of each */
+	const char *host, *length, *encoding, *origin; /* the last of each */
+	bool is_malformed; /* a name that is no token, or a bare CR in a value */
 };
 
 void hygiene_take(struct hygiene *h, const char *name, const char *value);
-/* 0, or the status of a refusal (400, 403, 421) with its words. port: that of the server, on loopback. */
+/* 0, or the status of a refusal (400, 403, 421, 501) with its words. port: that of the server, on loopback. */
 int hygiene_check(const struct hygiene *h, uint16_t port, const char **ret_why);
 
 #endif

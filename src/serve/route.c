@@ -12,7 +12,7 @@ static bool matches(const char *pattern, const char *path, size_t n, struct rout
 				return false;
 			continue;
 		}
-		while (at + len < n && path[at + len] != '/')
+		while (at + len < n && (path[at + len] != '/' || pattern[strcspn(pattern, "*}")] == '*'))
 			len++;
 		if (!len || names == ROUTE_NAMES)
 			return false;
@@ -32,7 +32,7 @@ struct route_match route_find(const struct route *routes, const char *method, co
 		if (!matches(r->path, path, n, &m))
 			continue;
 		m.other_method = true;
-		m.route = strcmp(r->method, method) == 0 ? r : NULL;
+		m.route = strcmp(r->method, method) == 0 || (r->head && strcmp(method, "HEAD") == 0) ? r : NULL;
 	}
 	m.other_method &= !m.route;
 	return m;
@@ -46,6 +46,7 @@ int route_allowed(const struct route *routes, const char *path, size_t n, struct
 		if (matches(r->path, path, n, &m)) {
 			buf_adds(out, out->len ? ", " : "");
 			buf_adds(out, r->method);
+			buf_adds(out, r->head ? ", HEAD" : "");
 		}
 	return buf_error(out);
 }

@@ -1,6 +1,6 @@
 /*
  * The table of what is served: one function for each route. A path is compared as it came, without decoding, so that nothing can hide
- * in it; {name} stands for one segment that is not empty.
+ * in it; {name} stands for one segment that is not empty, {name*} at the end for all that is left, which is not empty either.
  */
 #ifndef GENSTORE_SERVE_ROUTE_H
 #define GENSTORE_SERVE_ROUTE_H
@@ -12,6 +12,8 @@ struct request;
 struct route {
 	const char *method, *path;
 	int (*run)(struct request *q); /* answers with reply_*(); 0, or negative: the connection is cut */
+	int64_t body; /* bytes of a body that it takes, 413 beyond; 0: none, what comes is read and thrown away */
+	bool head;    /* HEAD is GET without its body */
 };
 
 enum { ROUTE_NAMES = 4 };

@@ -1,11 +1,14 @@
 /* Start and end of the server, and the way of a request to its route. */
 #include "src/serve/guard.h"
 #include "src/serve/hygiene.h"
-#include "src/serve/server.h"
+#include "src/serve/reply.h"
+#include "store/base/clock.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 struct server {
@@ -14,6 +17,8 @@ struct server {
 	struct hub *hub;
 	struct guard *guard;
 	uint16_t port;
+	atomic_int working;     /* requests whose head is there and whose answer is not sent */
+	atomic_bool is_ending;
 };
 
 uint16_t server_port(const struct server *s)
@@ -33,7 +38,23 @@ const struct server_options *server_options(const struct server *s)
 
 const char *request_header(const struct request *q, const char *name)
 {
-	return MHD_lookup_connection_value(q->connection, MHD_HEADER_KIND, name);
+	return mhd()->lookup_connection_value(q->connection, MHD_HEADER_KIND, name);
+}
+
+void *request_app(const struct request *q)
+{
+	return q->server->o.app;
+}
+
+void request_upgraded(struct request *q)
+{
+	q->upgraded = true;
+	atomic_fetch_sub(&q->server->working, 1);
+}
+
+bool server_is_ending(const struct server *s)
+{
+	return atomic_load(&s->is_ending);
 }
 
 static enum MHD_Result take_field(void *arg, enum MHD_ValueKind kind UNUSED, const char *name, const char *value)
@@ -49,9 +70,24 @@ static int examine(struct request *q)
 	const char *why;
 	int status;
 
-	MHD_get_connection_values(q->connection, MHD_HEADER_KIND, take_field, &h);
+	mhd()->get_connection_values(q->connection, MHD_HEADER_KIND, take_field, &h);
 	status = hygiene_check(&h, q->server->port, &why);
-	return status ? reply_error(q, status, why, NULL, true) : 0;
+	if (status)
+		return reply_error(q, status, why, NULL, true);
+	q->match = route_find(q->server->o.routes, q->method, q->path, strcspn(q->path, "?"));
+	if (q->match.route && q->match.route->body && h.lengths && strtoll(h.length, NULL, 10) > q->match.route->body)
+		return reply_error(q, 413, "this body is too large", NULL, true);
+	return 0;
+}
+
+static int take_body(struct request *q, const char *data, size_t n)
+{
+	const struct route *route = q->match.route;
+
+	q->body += (int64_t)n;
+	if (!route || !route->body)
+		return q->body > SERVER_BODY_MAX ? -EFBIG : 0;
+	return q->body > route->body ? -EFBIG : buf_add(&q->text, data, n);
 }
 
 static int dispatch(struct request *q)
@@ -59,7 +95,6 @@ static int dispatch(struct request *q)
 	size_t n = strcspn(q->path, "?");
 	AUTO(buf_release) struct buf allowed = BUF_INIT;
 
-	q->match = route_find(q->server->o.routes, q->method, q->path, n);
 	if (q->match.route)
 		return q->match.route->run(q);
 	if (!q->match.other_method)
@@ -69,15 +104,21 @@ static int dispatch(struct request *q)
 	return reply_error(q, 405, "this cannot be done here", (const struct reply_field[]){ { "Allow", buf_str(&allowed) }, { 0 } }, false);
 }
 
+static struct guarded *guarded_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info = mhd()->get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info ? info->socket_context : NULL;
+}
+
 /*
  * Called once with the head, for each part of the body, and at its end. It may answer in the first call only to reject: what is
  * answered earlier than the body has been read leaves the rest of it to be taken for the next request.
  */
 static enum MHD_Result handle(void *arg UNUSED, struct MHD_Connection *connection, const char *url UNUSED, const char *method,
-			      const char *version, const char *body UNUSED, size_t *body_size, void **context)
+			      const char *version, const char *body, size_t *body_size, void **context)
 {
 	struct request *q = *context;
-	const union MHD_ConnectionInfo *info;
 	int r = 0;
 
 	if (!q)
@@ -87,15 +128,17 @@ static enum MHD_Result handle(void *arg UNUSED, struct MHD_Connection *connectio
 		q->connection = connection;
 		q->method = method;
 		q->version = version;
-		info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-		guard_pass(q->server->guard, info ? info->socket_context : NULL);
+		q->began_ms = clock_ms();
+		atomic_fetch_add(&q->server->working, 1);
+		guard_head(q->server->guard, guarded_of(connection));
 		r = examine(q);
 	} else if (*body_size) {
-		q->body += (int64_t)*body_size;
+		guard_body(q->server->guard, guarded_of(connection), *body_size);
+		r = take_body(q, body, *body_size);
 		*body_size = 0;
-		r = q->body > SERVER_BODY_MAX ? -EFBIG : 0;
-	} else if (!q->answered) {
-		r = dispatch(q);
+	} else {
+		guard_pass(q->server->guard, guarded_of(connection));
+		r = q->answered ? 0 : dispatch(q);
 	}
 	return r < 0 ? MHD_NO : MHD_YES;
 }
@@ -123,16 +166,22 @@ static size_t keep_escaped(void *arg UNUSED, struct MHD_Connection *connection U
 
 static void on_completed(void *arg, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode why UNUSED)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	struct request *q = *context;
 	struct server *s = arg;
 
 	if (!q)
 		return;
-	if (q->ticket)
+	if (q->ticket) {
 		s->o.wsi.stay_away(s->o.wsi.arg, s->hub);
-	else if (!q->upgraded)
-		guard_expect(s->guard, info ? info->socket_context : NULL);
+	} else if (!q->upgraded) {
+		guard_expect(s->guard, guarded_of(connection));
+		hub_wake(s->hub);
+	}
+	if (s->o.over && q->begun)
+		s->o.over(s->o.app, q);
+	if (q->begun && !q->upgraded)
+		atomic_fetch_sub(&s->working, 1);
+	buf_release(&q->text);
 	free(q->path);
 	free(q);
 	*context = NULL;
@@ -140,7 +189,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
 
 static void on_connection(void *arg, struct MHD_Connection *connection, void **context, enum MHD_ConnectionNotificationCode what)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const union MHD_ConnectionInfo *info = mhd()->get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct server *s = arg;
 
 	if (what == MHD_CONNECTION_NOTIFY_STARTED && info) {
@@ -172,11 +221,11 @@ static int start_daemon(struct server *s)
 
 	if (r)
 		return r;
-	s->daemon = MHD_start_daemon(
+	s->daemon = mhd()->start_daemon(
 		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_ALLOW_UPGRADE, 0, NULL, NULL,
 		handle, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_path, s, MHD_OPTION_UNESCAPE_CALLBACK,
 		keep_escaped, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)SERVER_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		MHD_OPTION_CONNECTION_LIMIT, s->o.connections ? s->o.connections : (unsigned)SERVER_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)SERVER_HEAD_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S, MHD_OPTION_END);
 	if (!s->daemon)
 		return -ENOMEM;
@@ -188,18 +237,20 @@ static int start(struct server *s)
 {
 	int r;
 
-	if ((r = guard_new(GUARD_HEAD_MS, &s->guard)) || (r = hub_start(guard_tick, s->guard, &s->hub)))
+	if ((r = guard_new(GUARD_TIMES, &s->guard)) || (r = hub_start(HUB_TIMES, guard_tick, s->guard, &s->hub)))
 		return r;
 	return start_daemon(s);
 }
 
-int server_start(const struct server_options *o, struct server **ret_s)
+int server_start(const struct server_options *o, struct server **ret_s, struct buf *why)
 {
-	struct server *s = calloc(1, sizeof(*s));
+	struct server *s;
 	sigset_t all, before;
-	int r;
+	int r = mhd_load(why);
 
-	if (!s)
+	if (r)
+		return r;
+	if (!(s = calloc(1, sizeof(*s))))
 		return -ENOMEM;
 	s->o = *o;
 	/* Signals are the business of the thread that is there already. */
@@ -207,28 +258,39 @@ int server_start(const struct server_options *o, struct server **ret_s)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	r = start(s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (r)
-		server_stop(s);
-	else
+	if (!r)
 		*ret_s = s;
+	else
+		server_stop(s);
 	return r;
+}
+
+bool server_drain(struct server *s, int64_t ms)
+{
+	int64_t until = clock_ms() + ms;
+
+	/* Who comes now is refused at once instead of waiting in the kernel. */
+	if (!atomic_exchange(&s->is_ending, true) && s->daemon) {
+		MHD_socket listener = mhd()->quiesce_daemon(s->daemon);
+
+		if (listener != MHD_INVALID_SOCKET)
+			close(listener);
+	}
+	while (atomic_load(&s->working) && clock_ms() < until)
+		poll(NULL, 0, 5);
+	return !atomic_load(&s->working);
 }
 
 void server_stop(struct server *s)
 {
-	MHD_socket fd = MHD_INVALID_SOCKET;
-
 	if (!s)
 		return;
-	if (s->daemon)
-		fd = MHD_quiesce_daemon(s->daemon);
+	server_drain(s, 0);
 	/* libmicrohttpd wants to have back what it let be upgraded before it stops. */
 	if (s->hub)
 		hub_stop(s->hub);
 	if (s->daemon)
-		MHD_stop_daemon(s->daemon);
-	if (fd != MHD_INVALID_SOCKET)
-		close(fd);
+		mhd()->stop_daemon(s->daemon);
 	hub_free(s->hub);
 	guard_free(s->guard);
 	free(s);

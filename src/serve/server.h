@@ -11,9 +11,8 @@
 #define GENSTORE_SERVE_SERVER_H
 
 #include "src/serve/hub.h"
+#include "src/serve/mhd.h"
 #include "src/serve/route.h"
-
-#include <microhttpd.h>
 
 enum {
 	SERVER_CONNECTIONS_MAX = 64,
@@ -35,15 +34,28 @@ struct wsi_door {
 	void *arg;
 };
 
+struct request;
+
 struct server_options {
 	const struct route *routes; /* route.h */
 	struct wsi_door wsi;
 	uint16_t port;              /* 0: the kernel chooses */
+	unsigned connections;       /* at a time; 0: SERVER_CONNECTIONS_MAX */
+	void *app;                  /* of the routes: request_app() */
+	/* A request is over: for a log. From the thread of its connection. */
+	void (*over)(void *app, const struct request *q);
 };
 
 struct server;
-/* -errno of socket(), bind() ...; -ENOMEM. All signals are blocked in its threads. */
-int server_start(const struct server_options *o, struct server **ret_s);
+struct request;
+/* -errno of socket(), bind() ...; -ENOMEM; -ENOPKG with words in `why`. All signals are blocked in its threads. */
+int server_start(const struct server_options *o, struct server **ret_s, struct buf *why);
+/*
+ * Takes no new connections, and waits until what is being answered is, at most so long. What lasts as long as it is listened to looks at
+ * server_is_ending(). false: something was not.
+ */
+bool server_drain(struct server *s, int64_t ms);
+bool server_is_ending(const struct server *s);
 /* Nothing new, then a close frame to each WebSocket, then the end. When this returns no function of the options runs any more. */
 void server_stop(struct server *s);
 uint16_t server_port(const struct server *s);
@@ -60,7 +72,11 @@ struct request {
 	const char *method, *version;
 	char *path;                /* as it came, with the query */
 	struct route_match match;
-	int64_t body;              /* bytes that were thrown away */
+	int64_t body;              /* bytes of it so far */
+	struct buf text;           /* the body, where the route takes one */
+	int64_t began_ms;
+	int status;                /* of the answer; 0: there is none yet */
+	int64_t sent;              /* bytes of the answer's body */
 	bool begun, answered;
 	bool upgraded;             /* it is no HTTP any more */
 	uint64_t ticket;           /* of wsi_door.knock(), while neither come() nor stay_away() was called */
@@ -68,9 +84,8 @@ struct request {
 
 const struct server_options *server_options(const struct server *s);
 const char *request_header(const struct request *q, const char *name);
-
-struct reply_field { const char *name, *value; };
-/* {"error": words} with a status; the fields end with a name that is NULL, or there are none. Closes the connection afterwards when told to. */
-int reply_error(struct request *q, int status, const char *words, const struct reply_field *more, bool close);
+void *request_app(const struct request *q);
+/* Its connection is no HTTP any more. */
+void request_upgraded(struct request *q);
 
 #endif

@@ -1,11 +1,11 @@
 /* GET /wsi/{request_id}: a generator connects. */
 #include "src/serve/handshake.h"
-#include "src/serve/server.h"
+#include "src/serve/reply.h"
 
 /* What libmicrohttpd lent: it is given back by closing it. */
 static void let_go(void *held)
 {
-	MHD_upgrade_action(held, MHD_UPGRADE_ACTION_CLOSE);
+	mhd()->upgrade_action(held, MHD_UPGRADE_ACTION_CLOSE);
 }
 
 /* The 101 is sent: from here on the connection is a WebSocket. */
@@ -21,7 +21,7 @@ static void upgraded(void *arg, struct MHD_Connection *connection UNUSED, void *
 	hub_lock(server_hub(s));
 	r = door->come(door->arg, server_hub(s), q->ticket, &c, extra, n);
 	q->ticket = 0;
-	q->upgraded = true;
+	request_upgraded(q);
 	hub_unlock(server_hub(s));
 	if (r)
 		let_go(handle);
@@ -35,14 +35,15 @@ static int upgrade(struct request *q, const char *key)
 
 	if (r)
 		return r;
-	response = MHD_create_response_for_upgrade(upgraded, q->server);
+	response = mhd()->create_response_for_upgrade(upgraded, q->server);
 	if (!response)
 		return -ENOMEM;
-	MHD_add_response_header(response, "Upgrade", "websocket");
-	MHD_add_response_header(response, "Sec-WebSocket-Accept", accept);
-	r = MHD_queue_response(q->connection, MHD_HTTP_SWITCHING_PROTOCOLS, response) == MHD_YES ? 0 : -EIO;
-	MHD_destroy_response(response);
+	mhd()->add_response_header(response, "Upgrade", "websocket");
+	mhd()->add_response_header(response, "Sec-WebSocket-Accept", accept);
+	r = mhd()->queue_response(q->connection, MHD_HTTP_SWITCHING_PROTOCOLS, response) == MHD_YES ? 0 : -EIO;
+	mhd()->destroy_response(response);
 	q->answered = true;
+	q->status = MHD_HTTP_SWITCHING_PROTOCOLS;
 	return r;
 }
 
@@ -73,6 +74,6 @@ static int run(struct request *q)
 }
 
 const struct route wsi_routes[] = {
-	{ "GET", "/wsi/{request_id}", run },
+	{ "GET", "/wsi/{request_id}", run, .body = 0 },
 	{ 0 },
 };

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { REQUIRED_MAX = 4 };
+enum { REQUIRED_MAX = 4, TYPE_SHOWN = 64 /* bytes of an unknown one */ };
 
 /*
  * What each type is. `required` is a field with a letter for what it holds: s text, n number, v anything but null.
@@ -231,7 +231,7 @@ int wsi_line(const struct wsi_message *m, struct buf *out)
 	if (m->kind)
 		fill(out, m->json, types[m->kind].line, '\0', &all);
 	else
-		buf_addf(out, "message of unknown type '%.64s'", m->type);
+		buf_addf(out, "message of unknown type '%.*s'", (int)utf8_cut(m->type, strlen(m->type), TYPE_SHOWN), m->type);
 	return buf_error(out);
 }
 

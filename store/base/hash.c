@@ -6,15 +6,22 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "store/base/hash.h"
 
-#define XXH_INLINE_ALL
 #include <assert.h>
-#include <xxhash.h>
 #include <libdeflate.h>
 #include <openssl/sha.h>
 #include <zlib.h>
 
+/* Where the library has code for the processor it finds itself on, that is four times as fast as what can be inlined. */
+#ifdef __x86_64__
+#include <xxh_x86dispatch.h>
+#else
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+#endif
+
 static_assert(sizeof(SHA256_CTX) <= sizeof(struct sha256), "struct sha256 is too small");
 static_assert(sizeof(SHA_CTX) <= sizeof(struct git_blob), "struct git_blob is too small");
+static_assert(sizeof(SHA_CTX) <= sizeof(struct sha1), "struct sha1 is too small");
 
 void sha256_init(struct sha256 *h)
 {
@@ -59,6 +66,33 @@ void git_blob_final(struct git_blob *h, uint8_t out[SHA1_SIZE])
 	SHA1_Final(out, (SHA_CTX *)h->opaque);
 }
 
+void sha1_init(struct sha1 *h)
+{
+	SHA1_Init((SHA_CTX *)h->opaque);
+}
+
+void sha1_update(struct sha1 *h, const void *data, size_t n)
+{
+	SHA1_Update((SHA_CTX *)h->opaque, data, n);
+}
+
+void sha1_final(struct sha1 *h, uint8_t out[SHA1_SIZE])
+{
+	SHA1_Final(out, (SHA_CTX *)h->opaque);
+}
+
+void git_object_of(const char *type, const void *data, size_t n, uint8_t out[SHA1_SIZE])
+{
+	struct sha1 h;
+	char head[40];
+	int size = snprintf(head, sizeof(head), "%s %zu", type, n);
+
+	sha1_init(&h);
+	sha1_update(&h, head, (size_t)size + 1);
+	sha1_update(&h, data, n);
+	sha1_final(&h, out);
+}
+
 void xxh3_128(const void *data, size_t n, uint8_t out[XXH3_SIZE])
 {
 	XXH128_canonical_t c;
@@ -101,4 +135,18 @@ void hex_encode(const uint8_t *data, size_t n, char *out)
 		*out++ = digits[data[i] & 15];
 	}
 	*out = '\0';
+}
+
+int hex_decode(const char *text, size_t n, uint8_t *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < 2 * n; i++) {
+		const char *digit = text[i] ? strchr(digits, text[i]) : NULL;
+
+		if (!digit)
+			return -EINVAL;
+		out[i / 2] = (uint8_t)(i % 2 ? out[i / 2] | (digit - digits) : (digit - digits) << 4);
+	}
+	return 0;
 }

@@ -23,6 +23,14 @@ void git_blob_init(struct git_blob *h, int64_t size);
 void git_blob_update(struct git_blob *h, const void *data, size_t n);
 void git_blob_final(struct git_blob *h, uint8_t out[SHA1_SIZE]);
 
+/* SHA-1 of whatever git wants it of: one pass, any number of updates. */
+struct sha1 { uint64_t opaque[16]; };
+void sha1_init(struct sha1 *h);
+void sha1_update(struct sha1 *h, const void *data, size_t n);
+void sha1_final(struct sha1 *h, uint8_t out[SHA1_SIZE]);
+/* The name of any git object ("commit", "tree", "blob") whose content is at hand. */
+void git_object_of(const char *type, const void *data, size_t n, uint8_t out[SHA1_SIZE]);
+
 /* XXH3-128, canonical (big-endian) form, as `xxhsum -H2` prints it. */
 void xxh3_128(const void *data, size_t n, uint8_t out[XXH3_SIZE]);
 /* XXH3-64 with a seed, as SQLite's signed integer. */
@@ -37,5 +45,7 @@ uint32_t adler32_join(uint32_t adler_a, uint32_t adler_b, int64_t len_b);
 
 /* Lower-case hex and a NUL: out has room for 2n+1. */
 void hex_encode(const uint8_t *data, size_t n, char *out);
+/* 2n lower-case digits -> n bytes, whatever follows. -EINVAL: they are something else. */
+int hex_decode(const char *text, size_t n, uint8_t *out);
 
 #endif

@@ -41,6 +41,36 @@ bool utf8_valid(const void *data, size_t n)
 	return true;
 }
 
+/* C0, DEL and the two-byte C1 controls, by a character's length. */
+static bool is_control(const uint8_t *p, size_t len)
+{
+	return len == 1 ? *p < 0x20 || *p == 0x7f : len == 2 && *p == 0xc2 && p[1] < 0xa0;
+}
+
+bool utf8_plain(const void *data, size_t n)
+{
+	const uint8_t *p = data;
+
+	while (n) {
+		size_t len = utf8_char(p, n);
+
+		if (!len || is_control(p, len))
+			return false;
+		p += len;
+		n -= len;
+	}
+	return true;
+}
+
+size_t utf8_length(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s; s++)
+		n += ((uint8_t)*s & 0xc0) != 0x80;
+	return n;
+}
+
 size_t utf8_cut(const char *s, size_t n, size_t max)
 {
 	if (n <= max)
@@ -56,10 +86,8 @@ int utf8_printable(struct buf *out, const char *s, size_t n)
 
 	for (size_t i = 0; i < n;) {
 		size_t len = utf8_char(p + i, n - i);
-		/* C0, DEL and the two-byte C1 controls. */
-		bool control = len == 1 ? p[i] < 0x20 || p[i] == 0x7f : len == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0;
 
-		if (len && !control) {
+		if (len && !is_control(p + i, len)) {
 			buf_add(out, p + i, len);
 			i += len;
 		} else {

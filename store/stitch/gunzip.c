@@ -146,11 +146,6 @@ static int begin_member(struct gunzip *g)
 	return 1;
 }
 
-static uint32_t u32le(const uint8_t *p)
-{
-	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 static int end_member(struct gunzip *g)
 {
 	uint8_t trailer[TRAILER];

@@ -5,8 +5,10 @@ Fixtures
               after the helpers of WSI below; expect= is the exit code, start=True starts it in the background
   ws          the same with a generator that speaks over WebSocket: the helpers are those of WS, with the client of
               python3-websockets
+  node        node(code, ...): the same with the client of Node
+  scripted    scripted(transport, code): only the file of such a generator, for "lines" or "websocket"
   stage       with stage("--max-iterations", "2") as play: a generation whose process only waits: the test itself is the generator.
-              play.url is its WS_URL; play.wait() waits for the end, and returns the exit code
+              play.url is its WS_URL; play.leave() ends that process; play.wait() waits for the end of it all, and returns the exit code
   last        last(): the newest generation, as `list --json` has it
   rows        rows(sql): rows of the store, each a list
   lines       lines(): [(level, line)] of all that was logged
@@ -14,6 +16,8 @@ Fixtures
 """
 
 import contextlib
+import os
+import pathlib
 import sqlite3
 import sys
 
@@ -77,9 +81,59 @@ def hear():
 
 HELPERS = {"lines": WSI, "websocket": WS}
 
+# The client of Node, with the package ws. tell() sends a message, next() waits for the next order.
+NODE = """
+const { createRequire } = require('node:module');
+const WebSocket = createRequire(process.argv[2] + '/')('ws');
+const fs = require('node:fs');
+const tell = (ws, type, fields = {}) => ws.send(JSON.stringify({ type, ...fields }));
+const orders = [];
+let ws, woken = () => {}, read = 0;
+const connect = () => new Promise((done, fail) => {
+	ws = new WebSocket(process.env.WS_URL, { maxPayload: 64 << 20 });
+	ws.on('message', (data) => { orders.push(JSON.parse(data)); onorder(orders.at(-1)); woken(); });
+	ws.on('open', () => done(ws)).on('error', fail);
+});
+let onorder = () => {};
+const until = async (condition) => { while (!condition()) await new Promise((done) => (woken = done)); };
+const next = async () => { await until(() => orders.length > read); return orders[read++]; };
+const closed = () => new Promise((done) => ws.on('close', (code, reason) => done([code, String(reason)])));
+const complete = (n, reason = 'completed') =>
+	tell(ws, 'all_work_complete', { completion_reason: reason, app_path: '.', total_iterations: n });
+(async () => {
+%s
+})().catch((error) => { console.error(error); process.exit(1); });
+"""
+NODE_MODULES = pathlib.Path(os.environ.get("GENSTORE_NODE_MODULES", "build/node/node_modules"))
+
 
 @pytest.fixture
-def generator(genstore, store, tmp_path):
+def scripted(tmp_path):
+    """scripted(transport, code): the file of a generator in Python, whose code begins where the helpers of that transport end."""
+
+    def write(transport, code):
+        script = tmp_path / f"generator{len(list(tmp_path.glob('generator*')))}.py"
+        script.write_text(HELPERS[transport] + code)
+        return script
+
+    return write
+
+
+@pytest.fixture
+def node(genstore, store, tmp_path):
+    """node(code, "--max-iterations", "2", ...): generate with a generator that uses the client of Node; the code begins where NODE has its %s."""
+
+    def run(code, *args, expect=0, start=False):
+        script = tmp_path / "generator.cjs"
+        script.write_text(NODE % code)
+        argv = ["generate", "--app-name", "app", "--prompt", "make it so", *args, "--", "node", script, NODE_MODULES.resolve()]
+        return genstore.start(*argv) if start else genstore(*argv, code=expect)
+
+    return run
+
+
+@pytest.fixture
+def generator(genstore, store, scripted):
     """
     generator(transport): runs generators in Python whose code begins where the helpers of that transport end. through= is
     a shell script that starts it, as "$@".
@@ -87,8 +141,7 @@ def generator(genstore, store, tmp_path):
 
     def prepare(transport):
         def run(code, *args, expect=0, start=False, through=None, **options):
-            script = tmp_path / f"generator{len(list(tmp_path.glob('generator*')))}.py"
-            script.write_text(HELPERS[transport] + code)
+            script = scripted(transport, code)
             argv = ["generate", "--app-name", "app", "--prompt", "make it so", *args, "--"]
             argv += ["/bin/sh", "-c", through, "sh", sys.executable, script] if through else [sys.executable, script]
             return genstore.start(*argv, **options) if start else genstore(*argv, code=expect, **options)
@@ -113,8 +166,8 @@ def ws(generator):
 class Play:
     """A generation that waits for the test to be its generator."""
 
-    def __init__(self, genstore, process, url):
-        self.genstore, self.process, self.url = genstore, process, url
+    def __init__(self, genstore, process, url, leave):
+        self.genstore, self.process, self.url, self.leave = genstore, process, url, leave
         self.address = ("127.0.0.1", int(url.split(":")[2].split("/")[0]))
         self.path = "/wsi/" + url.rsplit("/", 1)[1]
 
@@ -128,11 +181,11 @@ def stage(genstore, store, tmp_path, wait_for):
     @contextlib.contextmanager
     def open_stage(*args):
         told = tmp_path / "url"
-        script = f'printf %s "$WS_URL" >{told}.new; mv {told}.new {told}; exec sleep 1000'
+        script = f'printf %s "$WS_URL" >{told}.new; mv {told}.new {told}; while [ -e {told} ]; do sleep 0.01; done'
         process = genstore.start("generate", "--app-name", "app", "--prompt", "make it so", *args, "--", "/bin/sh", "-c", script)
         try:
             wait_for(told.exists, "WS_URL")
-            yield Play(genstore, process, told.read_text())
+            yield Play(genstore, process, told.read_text(), told.unlink)
         finally:
             told.unlink(missing_ok=True)
             if process.poll() is None:

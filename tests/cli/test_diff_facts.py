@@ -113,6 +113,22 @@ def test_a_file_that_is_too_large_is_left_out_on_both_sides_and_named(two):
     assert [t["name"] for t in found["table"]] == ["posts"] and "dependency" not in found
 
 
+def test_sql_of_more_facts_than_there_is_room_for_is_left_out_and_named(two):
+    many = f"create table t0 ({','.join(f'c{i} x' for i in range(70_000))});"
+    files = {f"db/{n}.sql": many.replace("t0", f"t{n}") for n in range(3)}
+    found = two(BEFORE, {**AFTER, **files})
+    assert {"path": "*.sql", "reason": "too many facts"} in found["skipped"]
+    assert "table" not in found and found["route"]
+
+
+def test_of_sql_files_that_are_too_many_bytes_together_the_last_are_left_out(two):
+    large = f"-- {'x' * 999_000}\n"
+    files = {f"db/{n:03}.sql": large for n in range(140)}
+    found = two({**BEFORE, **files}, {**AFTER, **files, "db/zzz.sql": "create table last (id int);"})
+    assert {(s["path"], s["reason"]) for s in found["skipped"]} >= {("db/139.sql", "too many bytes changed")}
+    assert "db/000.sql" not in {s["path"] for s in found["skipped"]} and found["route"]
+
+
 def test_a_damaged_file_is_told_when_all_others_are_listed(genstore, two, rows):
     two(BEFORE, AFTER)
     with sqlite3.connect(genstore.store) as db:

@@ -1,6 +1,7 @@
 """Archives that were made elsewhere: kept byte for byte, browsed where they are, refused with a reason."""
 
 import contextlib
+import gzip
 import hashlib
 import io
 import json
@@ -9,6 +10,7 @@ import pathlib
 import random
 import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -17,7 +19,7 @@ import tarfile
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from attack_archives import CASES, GOOD, NEUTRALISED, file, folder, link, tgz  # noqa: E402
+from attack_archives import CASES, GOOD, NEUTRALISED, file, folder, link, tar, tgz  # noqa: E402
 
 
 def made(case):
@@ -69,6 +71,7 @@ def digest(path):
 
 # what comes in comes out
 
+@pytest.mark.threads
 def test_an_archive_is_given_back_byte_for_byte(genstore, store, archive, tree, tmp_path):
     tree.real(tmp_path / "app", 60)
     subprocess.run(["tar", "czf", tmp_path / "in.tar.gz", "-C", tmp_path, "app"], check=True)
@@ -225,6 +228,7 @@ def test_ls_says_what_is_in_it(genstore, store, archive):
     assert f["sha256"] == hashlib.sha256(b"hello\n").hexdigest() and f["size"] == 6
 
 
+@pytest.mark.threads
 def test_fork_gives_it_contents_of_its_own(genstore, store, archive, tree, tmp_path, restored):
     tree.real(tmp_path / "app", 30)
     (tmp_path / "app" / "large").write_bytes(random.Random(3).randbytes(700000))
@@ -304,6 +308,18 @@ def test_what_is_refused_after_it_was_staged_leaves_nothing(genstore, store, arc
     assert "does not match its checksum" in r.err
     assert rows("SELECT (SELECT count(*) FROM piece), (SELECT count(*) FROM piece_data), (SELECT count(*) FROM content)") == [[0, 0, 0]]
     genstore("check", "--read-data")
+
+
+def test_what_is_refused_is_not_read_to_its_end(genstore, store):
+    p = genstore.start("import", "-", "--app-name", "x", stdin=subprocess.PIPE)
+    with contextlib.suppress(BrokenPipeError):
+        while True:  # ends when nobody reads any more
+            p.stdin.write(b"no gzip " * 8192)
+    with contextlib.suppress(BrokenPipeError):
+        p.stdin.close()
+    assert p.wait(30) == 1 and b"it is not gzip" in p.stderr.read()
+    p.stdout.close()
+    p.stderr.close()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -389,6 +405,7 @@ def test_a_backup_has_it_all(genstore, store, kept, tmp_path):
 def test_a_store_with_foreign_archives_does_not_go_back_to_where_nobody_reads_them(genstore, store, archive):
     genstore("import", archive(GOOD), "--app-name", "x")
     assert "must_be_removed_first" in genstore("migrate", "--to", "7", code=None).err
+    genstore("migrate")
     genstore("check")
     genstore("rm", "--force", "x")
     genstore("gc")
@@ -436,3 +453,20 @@ def test_members_far_apart_are_read_where_they_begin(genstore, store, archive, t
         assert {n: v[0] for n, v in out.items()} == {m.name: t.extractfile(m).read() for m in t}
     genstore("check", "--read-data")
     shutil.rmtree(tmp_path / "out")
+
+
+@pytest.mark.threads
+@pytest.mark.parametrize("again", [True, False], ids=["a file", "a pipe"])
+def test_a_collection_meanwhile_is_only_told_where_the_archive_cannot_be_read_again(genstore, store, archive, wait_for, again):
+    data = gzip.compress(tar(file(b"r", random.Random(1).randbytes(90 << 20))), 0)
+    source = archive(data)
+    p = genstore.start("import", source if again else "-", "--app-name", "x", stdin=subprocess.PIPE)
+    if not again:
+        p.stdin.write(data[:60 << 20])
+    with contextlib.closing(sqlite3.connect(store, isolation_level=None, timeout=30)) as db:
+        wait_for(lambda: db.execute("select count(*) from piece").fetchone()[0], "the first pieces")
+        db.executescript("begin immediate; delete from piece_data; delete from piece;"
+                         "update store_state set value = value + 1 where key = 'gc_epoch'; commit")
+    err = p.communicate(None if again else data[60 << 20:])[1].decode()
+    assert p.returncode == (0 if again else 1) and err.count("genstore: ") == (not again) and ("try again" in err) == (not again), err
+    assert len(genstore("list", "--json").json) == again

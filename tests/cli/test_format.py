@@ -116,6 +116,20 @@ def test_an_archive_that_was_handed_in_is_read_byte_for_byte(genstore, store, re
     assert tree.differences(source, read) == []
 
 
+def test_typed_artifacts_are_read_byte_for_byte(genstore, store, reader, tree, tmp_path):
+    put = ["artifact", "put", "--session", "s", "--org", "o", "--type"]
+    files = {"main.tf": "m", "modules/vpc/main.tf": "v", "empty": b"", "large.bin": random.Random(5).randbytes(900_000)}
+    for type in "terraform", "diagram":
+        genstore(*put, type, tree.write(tmp_path / type, files))
+    genstore(*put, "readme", "-", "--name", "README.md", input="# hi")
+    paths = [row[0] for row in sql(store, "SELECT storage_path FROM artifacts")]
+    assert len(paths) == 9
+    for path in paths:
+        name = path.split("/artifacts/")[1]
+        assert reader("artifact", path) == genstore("artifact", "get", "--session", "s", name, "-o", "-").stdout
+    assert "there is no artifacts" in reader("artifact", "nope", code=1)
+
+
 def test_of_two_snapshots_of_one_iteration_the_last_counts(store, generate, same):
     request_id = generate(CHANGES, "--max-iterations", "2")
     sql(store, "INSERT INTO iteration_snapshots (generation_request_id, iteration_number, snapshot_type, files_snapshot) "
@@ -185,3 +199,15 @@ def test_the_sum_of_an_event_covers_the_whole_row(store, generate, reader):
         assert "is damaged" in reader("log", request_id, code=1)
         sql(store, f"UPDATE generation_events SET {column} = ? WHERE position = 0", before)
     reader("log", request_id)
+
+
+def test_the_trail_is_proved_by_what_the_text_says(genstore, generate, store, reader, tmp_path):
+    assert reader("trail") == b""
+    (tmp_path / "größe.md").write_text("x")
+    genstore("artifact", "put", "--session", "s", "--org", "o", "--type", "readme", tmp_path / "größe.md")
+    genstore("rm", "--force", generate("echo x >a"))
+    rows = [line.split("\t") for line in reader("trail").decode().splitlines()]
+    assert [r[0] for r in rows] == [str(r["id"]) for r in reversed(genstore("audit", "--json").json)] and len(rows) >= 2
+    sql(store, "DROP TRIGGER audit_log_is_never_changed")
+    sql(store, "UPDATE audit_log SET created_at = '2001-01-01T00:00:00Z' WHERE id = 2")
+    assert "row 2 of the trail does not fit its link" in reader("trail", code=1)

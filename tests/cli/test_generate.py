@@ -243,7 +243,7 @@ TRUE = ("--", "true")
 
 @pytest.mark.parametrize("args, words", [
     ((*BASE, "--prompt", "x", "--mode", "wild", *TRUE), "'wild' is no mode"),
-    ((*BASE, "--prompt", "x", "--mode", "confirm_first", *TRUE), "not in this version"),
+    ((*BASE, "--prompt", "x", "--mode", "confirm_first", *TRUE), "nobody can answer here"),
     ((*BASE, "--prompt", "x", "--max-iterations", "0", *TRUE), "from 1 to 1000"),
     ((*BASE, "--prompt", "x", "--max-iterations", "-3", *TRUE), "from 1 to 1000"),
     ((*BASE, "--prompt", "x", "--max-iterations", "1001", *TRUE), "from 1 to 1000"),
@@ -266,7 +266,8 @@ TRUE = ("--", "true")
     ((*BASE, "--prompt", "x", "--timeout", "soon", *TRUE), "--timeout"),
     ((*BASE, "--prompt", "x", "--max-size", "10X", *TRUE), "--max-size"),
     ((*BASE, "--prompt", "x", "--image", "b", *TRUE), "not in this version"),
-    ((*BASE, "--prompt", "x", "--to", "s3", *TRUE), "not in this version"),
+    ((*BASE, "--prompt", "x", "--to", "github", *TRUE), "not in this version"),
+    ((*BASE, "--prompt", "x", "--to", "ftp", *TRUE), "'ftp' is no remote"),
 ])
 def test_bad_input_is_one_clear_line_and_leaves_the_store_alone(genstore, store, args, words, workspaces):
     before = store.read_bytes()

@@ -95,3 +95,18 @@ def test_two_generations_at_once_on_one_store_both_complete(genstore, store):
         out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
     assert [(g["status"], g["current_iteration"]) for g in genstore("list", "--json").json] == [("completed", 3)] * 2
+
+
+def test_following_a_generation_whose_genstore_was_killed_ends_and_says_so(genstore, store, tmp_path, wait_for):
+    process = genstore.start("generate", "--app-name", "app", "--prompt", "p", "--", "/bin/sh", "-c", f"echo said; touch {tmp_path}/up; exec sleep 60")
+    wait_for(lambda: (tmp_path / "up").exists() and "said" in genstore("log", "app").out, "the generator's line")
+    follower = genstore.start("log", "app", "-f")
+    assert b"said" in follower.stdout.readline()
+    assert follower.poll() is None
+    process.kill()
+    process.communicate(timeout=30)
+    _, err = follower.communicate(timeout=60)
+    assert follower.returncode == 0 and b"by a genstore that is gone" in err
+    assert genstore("show", "app", "--json").json[0]["status"] == "generating"  # it only reads
+    # One that comes later does not wait, either.
+    assert "said" in genstore("log", "app", "-f").out

@@ -55,7 +55,7 @@ def example(others, tmp_path):
 
 def test_install_puts_the_program_the_library_the_header_and_the_manual_in_place(installed):
     found = files_below(installed / "usr")
-    for name in ("bin/genstore", "lib/libgenstore.a", "lib/libgenstore.so", "lib/libgenstore.so.0",
+    for name in ("bin/genstore", "bin/git-remote-genstore", "lib/libgenstore.a", "lib/libgenstore.so", "lib/libgenstore.so.0",
                  "lib/pkgconfig/genstore.pc", "include/genstore.h", "share/man/man1/genstore.1"):
         assert name in found
 
@@ -126,5 +126,5 @@ def test_a_program_without_fuse_says_what_to_do_instead_of_mount(tmp_path):
         sh("make", "-j2", "FUSE=no", "CFLAGS=-O1", f"BUILD={tmp_path}/build", program, timeout=600)
     sh(program, "--store", tmp_path / "s.genstore", "init")
     said = sh(program, "--store", tmp_path / "s.genstore", "mount", tmp_path, code=1).stderr
-    assert said == "genstore: cannot mount: this genstore was built without FUSE; use 'genstore get', 'cat' or 'restore' instead\n"
+    assert said == "genstore: cannot mount: this genstore was built without FUSE; use 'genstore get', 'restore' or 'export' instead\n"
     assert "fuse" not in sh("ldd", program).stdout

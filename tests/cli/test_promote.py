@@ -76,7 +76,7 @@ def test_another_prompt_can_be_given_and_the_first_one_stays(genstore, todo, row
 
 def test_a_promotion_is_in_the_audit_trail(genstore, todo, rows):
     new = genstore("promote", "todo/1").out.strip()
-    assert rows("SELECT action, subject, details ->> '$.promoted_from.request_id' FROM audit_log") == [["generation.promote", new, todo]]
+    assert rows("SELECT action, subject, details ->> '$.promoted_from.request_id' FROM audit_log WHERE action = 'generation.promote'") == [["generation.promote", new, todo]]
 
 
 def test_an_app_goes_on_from_what_was_promoted(genstore, todo, generate):

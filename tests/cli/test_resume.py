@@ -2,8 +2,11 @@
 
 import json
 import shutil
+import signal
 
 import pytest
+
+LEAVES_OUT = "echo $ITERATION >> f; mkdir -p node_modules; echo x > node_modules/m; echo k > .env"
 
 
 def resume(genstore, rev, script, *args, code=0, **options):
@@ -51,6 +54,21 @@ def test_a_kept_workspace_is_taken_over_with_what_snapshots_leave_out_and_what_w
     assert "restored" not in r.err and g["parent_request_id"] == first
     assert genstore("cat", "app:n").out == "n\n" and genstore("cat", "app:h").out == "half\nwhole\n"
     assert workspaces() == []  # it has moved, and went with the generation that completed
+
+
+def test_what_was_in_no_iteration_of_the_parent_is_a_snapshot_of_it(generate, genstore):
+    first = generate("test -e g && { echo half > h; exit 1; }; echo x > g", "--app-name", "app", "--max-iterations", "2", code=1)
+    resume(genstore, "app", "rm h")
+    [kept] = [s for s in genstore("snapshots", first, "--json").json if s["snapshot_type"] == "checkpoint"]
+    assert kept["metadata"]["label"] == "before resume"
+    assert genstore("cat", f"{first}@s{kept['id']}:h").out == "half\n"
+
+
+def test_what_a_restored_tree_lacks_is_said(generate, genstore):
+    generate(LEAVES_OUT, "--app-name", "app")
+    r, _ = resume(genstore, "app", "ls -A > listing")
+    assert genstore("cat", "app:listing").out == "f\nlisting\n"
+    assert "it lacks what snapshots leave out: " in r.err and "node_modules" in r.err and ".env" in r.err
 
 
 def test_an_iteration_that_is_named_is_restored_whatever_the_workspace_holds(generate, genstore, workspaces):
@@ -113,6 +131,99 @@ def test_what_is_being_generated_is_resumed_from_its_finished_iterations(wsi, ge
     assert genstore("cat", "app:seen").out == "one"
     process.kill()
     process.communicate(timeout=60)
+
+
+def test_what_another_genstore_has_paused_is_resumed_from_its_finished_iterations_too(wsi, generate, genstore, wait_for, workspaces):
+    process = wsi("begin(); write('f', 'one'); iteration(1); settle(); write('f', 'two'); write('../ready', ''); time.sleep(1000)", start=True)
+    wait_for(lambda: any((w / "ready").exists() for w in workspaces()), "the first iteration")
+    genstore("pause", "app")
+    r, _ = resume(genstore, "app", "cp f seen")
+    assert genstore("cat", "app:seen").out == "one" and "restored" in r.err
+    assert genstore("show", "app/1", "--json").json[0]["status"] == "paused"
+    process.kill()
+    process.communicate(timeout=60)
+
+
+def test_what_has_no_tree_yet_is_not_resumed(genstore, store, workspaces, wait_for):
+    genstore("generate", "--queue", "--app-name", "app", "--prompt", "x", "--", "sh", "-c", "touch ../here; sleep 1000")
+    assert "is queued" in resume(genstore, "app", "true", code=4)[0].err
+    worker = genstore.start("work")
+    wait_for(lambda: [w for w in workspaces() if (w / "here").exists()], "it to run")
+    assert "is generating" in resume(genstore, "app", "true", code=4)[0].err
+    genstore("pause", "app")
+    assert "is paused" in resume(genstore, "app", "true", code=4)[0].err
+    assert len(genstore("list", "--json").json) == 1
+    worker.send_signal(signal.SIGINT)
+    worker.communicate(timeout=60)
+    _, g = resume(genstore, "app", "echo x > f")
+    assert g["status"] == "completed"
+
+
+def test_the_command_is_the_parents_where_none_is_named(generate, genstore):
+    generate("echo $ITERATION >> f", "--app-name", "app", "--max-iterations", "3")
+    genstore("generate", "--resume", "app")
+    assert genstore("cat", "app:f").out == "1\n2\n3\n1\n"
+
+
+def test_a_resumed_one_can_wait_in_the_queue(generate, genstore):
+    generate("echo $ITERATION >> f", "--app-name", "app", "--max-iterations", "3")
+    genstore("generate", "--resume", "app@2", "--queue", "--", "sh", "-c", "echo more >> f")
+    genstore("work", "--once")
+    assert genstore("cat", "app/2:f").out == "1\n2\nmore\n"
+
+
+def test_a_parent_that_is_removed_meanwhile_leaves_a_clear_line(generate, genstore):
+    generate("echo x > f", "--app-name", "app")
+    genstore("generate", "--resume", "app@1", "--queue", "--", "true")
+    genstore("rm", "app/1", "--force")
+    assert "which it resumes, is gone" in genstore("work", "--once", code=1).err
+    assert genstore("show", "app", "--json").json[0]["status"] == "paused"
+
+
+def test_a_fork_and_an_imported_archive_can_be_resumed(generate, genstore, tmp_path):
+    generate("echo x > f", "--app-name", "app")
+    genstore("fork", "app", "--app-name", "other")
+    resume(genstore, "other", "echo more >> f")
+    assert genstore("cat", "other:f").out == "x\nmore\n"
+    genstore("get", "app", "-o", tmp_path / "a.tar.gz")
+    genstore("import", tmp_path / "a.tar.gz", "--app-name", "in")
+    resume(genstore, "in", "echo more >> f", "--prompt", "go on")
+    assert genstore("cat", "in:f").out == "x\nmore\n"
+    assert genstore("check", "--read-data").err.endswith("no problems\n")
+
+
+def test_the_example_generator_goes_on_with_its_own_app(genstore, store):
+    genstore("generate", "--app-name", "app", "--prompt", "a shop", "-n", "2")
+    genstore("generate", "--resume", "app@1")
+    assert genstore("diff", "app/1@2", "app/2@1").out == ""
+
+
+@pytest.mark.parametrize("way", ["continue", "resume"])
+def test_the_generator_of_a_killed_genstore_has_ended_before_another_one_begins_on_its_tree(genstore, store, workspaces, wait_for, way):
+    # It says nothing: nobody is left to read it, and SIGPIPE would end it.
+    goes_on = "exec 2> /dev/null; trap 'touch ../asked' TERM; touch ../here; while :; do echo x >> f; sleep 0.01; done"
+    process = genstore.start("generate", "--app-name", "app", "--prompt", "x", "--", "sh", "-c", goes_on)
+    wait_for(lambda: [w for w in workspaces() if (w / "here").exists()], "it to run")
+    process.kill()
+    process.communicate(timeout=60)
+    wait_for(lambda: [w for w in workspaces() if (w / "asked").exists()], "its keeper to ask it to end")
+    args = ["continue", "app"] if way == "continue" else ["generate", "--resume", "app"]
+    genstore(*args, "--", "sh", "-c", "cp f once; sleep 0.2; cp f twice")
+    assert genstore("cat", "app:once").out == genstore("cat", "app:twice").out != ""
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_what_a_killed_genstore_left_is_resumed_with_its_workspace_or_from_its_iteration(genstore, store, workspaces, wait_for, named):
+    script = "echo $ITERATION >> f; test $ITERATION = 1 || { touch ../here; exec sleep 1000; }"
+    process = genstore.start("generate", "--app-name", "app", "--prompt", "x", "--max-iterations", "3", "--", "sh", "-c", script)
+    wait_for(lambda: [w for w in workspaces() if (w / "here").exists()], "the second iteration")
+    process.kill()
+    process.communicate(timeout=60)
+    r, g = resume(genstore, "app@1" if named else "app", "echo more >> f")
+    assert "paused" in r.err
+    assert (g["status"], genstore("cat", "app:f").out) == ("completed", "1\nmore\n" if named else "1\n2\nmore\n")
+    assert [g["status"] for g in genstore("list", "--json").json] == ["completed", "paused"]
+    assert len(workspaces()) == named
 
 
 @pytest.mark.parametrize("args, code, words", [

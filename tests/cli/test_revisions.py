@@ -561,7 +561,7 @@ def test_the_shell_completes_commands_and_their_options(genstore):
                            env={**os.environ, "LAST": last})
         return r.stdout.split()
 
-    assert ask("sna") == ["snapshots"]
+    assert ask("sna") == ["snapshot", "snapshots"]
     assert ask("--pa", "diff") == ["--patch"]
     assert ask("--keep", "--store", "/x", "rm") == ["--keep-last"]
     assert ask("rest", "help") == ["restore"]

@@ -64,7 +64,7 @@ class Raw:
 
     def answer(self):
         status, fields = self.head()
-        return status, json.loads(self.file.read(int(fields["content-length"])))["error"], fields
+        return status, json.loads(self.file.read(int(fields["content-length"])))["detail"], fields
 
     def frame(self):
         head = self.file.read(2)
@@ -123,6 +123,7 @@ REFUSED = [
     (400, {"Sec_WebSocket_Key": None}), (400, {"Sec_WebSocket_Key": "short"}),
     (421, {"Host": "evil.example"}), (400, {"Host": None}), (400, {"more": "Host: 127.0.0.1\r\n"}),
     (403, {"Origin": "http://evil.example"}), (403, {"Origin": "null"}),
+    (400, {"more": "Content-Length : 1\r\n"}), (501, {"Transfer_Encoding": "gzip"}), (400, {"more": "X: a\rContent-Length: 1\r\n"}),
     (400, {"Content_Length": "1", "more": "Content-Length: 1\r\n"}), (400, {"Content_Length": "1", "Transfer_Encoding": "chunked"}),
 ]
 
@@ -175,11 +176,13 @@ def test_a_head_that_is_too_large_is_refused(stage):
 
 
 @pytest.mark.slow
-def test_who_sends_the_head_byte_by_byte_is_cut_and_others_are_served_meanwhile(stage):
+def test_who_sends_head_or_body_byte_by_byte_is_cut_and_others_are_served_meanwhile(stage):
     with stage() as play:
         slow = [Raw(play, upgrade=False) for _ in range(50)]
-        for client in slow:
+        for client in slow[::2]:
             client.send(b"GET /wsi/x HTTP/1.1\r\n")
+        for client in slow[1::2]:
+            client.send(client.request(method="PUT", Content_Length=str(MIB), Upgrade=None, Connection=None))
         other = Raw(play)
         alive, x = set(slow), b"X"
         while alive:
@@ -318,6 +321,16 @@ def test_what_was_ordered_and_not_read_is_ordered_again_and_what_was_read_is_not
         assert client.hear()["type"] == "decision_response"
         client.close()
         complete(play)
+
+
+def test_who_is_connected_from_elsewhere_counts_when_the_process_has_ended(stage, wait_for, rows):
+    with stage() as play:
+        client = Raw(play)
+        client.tell("ready")
+        client.hear()
+        play.leave()
+        wait_for(lambda: not [p for p in play.genstore.processes() if p != play.process.pid], "the end of the process")
+        complete(play, client)
 
 
 # What is said

@@ -28,11 +28,14 @@ echo '{"type":"shutdown_ready"}'
 """
 
 
+ARTIFACTS = {"terraform/main.tf": "replaced", "diagram/a.png": bytes(range(256)) * 2000, "README.md": "# hi\n"}
+
+
 class View:
     """Everything that a store gives out, piece by piece: {what: (exit code, bytes)}."""
 
-    def __init__(self, genstore, contents, store, folder):
-        self.genstore, self.contents, self.folder = genstore, contents, folder
+    def __init__(self, genstore, contents, store, folder, wanted=None):
+        self.genstore, self.contents, self.folder, self.wanted = genstore, contents, folder, wanted
         self.env = {"GENSTORE_STORE": store}
 
     def run(self, *args):
@@ -47,9 +50,23 @@ class View:
         shutil.rmtree(to, ignore_errors=True)
         return result.returncode, tree
 
+    def git(self, name, *said):
+        return self.genstore("git-remote-genstore", "origin", name, input="".join(["connect git-upload-pack\n", *said]), code=None, env=self.env)
+
+    def head(self, name):
+        """The commit that a clone would begin with."""
+        return self.git(name, "0000").stdout[5:45].decode()
+
+    def pack(self, name, commit):
+        result = self.git(name, f"0032want {commit}\n", "0000", "0009done\n")
+        return result.returncode, result.stdout
+
     def all(self, generations):
         self.folder.mkdir(exist_ok=True)
-        seen = {"list": self.run("list", "--json")}
+        seen = {"list": self.run("list", "--json"), "artifact list": self.run("artifact", "list", "--json")}
+        seen["get bundle"] = self.run("artifact", "bundle", "--session", "s", "-o", "-")
+        for path in ARTIFACTS:
+            seen[f"get {path}"] = self.run("artifact", "get", "--session", "s", path, "-o", "-")
         for request, iterations in generations.items():
             seen[f"show {request}"] = self.run("show", request, "--json")
             seen[f"log {request}"] = self.run("log", request)
@@ -57,6 +74,8 @@ class View:
             seen[f"get {request}"] = self.run("get", request, "-o", "-")
             for n in iterations:
                 seen[f"restore {request}@{n}"] = self.restore(f"{request}@{n}")
+        if self.wanted:
+            seen["pack"] = self.pack("plain", self.wanted)
         return seen
 
 
@@ -76,6 +95,11 @@ def several(genstore, store, tree, contents, tmp_path):
     genstore("import", tmp_path / "odd", "--app-name", "odd")
     (tmp_path / "odd" / "noise").write_bytes(random.Random(3).randbytes(600_000))
     genstore("import", tmp_path / "odd", "--app-name", "odd")
+    for content in "first", None:
+        for path, last in ARTIFACTS.items():
+            name = path.rpartition("/")[2]
+            genstore("artifact", "put", "--session", "s", "--org", "o", "--conversation", "c", "--metadata", '{"n": 1}', "-t",
+                     path.partition("/")[0] if "/" in path else "readme", "-", "--name", name, input=content or last)
     # Something that is gone leaves free pages behind.
     genstore("import", library, "--app-name", "gone")
     genstore("rm", "gone", "--force")
@@ -141,7 +165,8 @@ def test_a_flipped_bit_is_found_or_makes_no_difference_and_is_never_served(
     print(f"seed {SEED}")
     store = pathlib.Path(genstore.store)
     pages = owners(store)
-    original = View(genstore, contents, store, tmp_path / "original").all(several)
+    wanted = View(genstore, contents, store, None).head("plain")
+    original = View(genstore, contents, store, tmp_path / "original", wanted).all(several)
     assert all(code == 0 for code, _ in original.values()), {k: v[0] for k, v in original.items()}
     genstore("check", "--read-data")
     data = store.read_bytes()
@@ -154,7 +179,7 @@ def test_a_flipped_bit_is_found_or_makes_no_difference_and_is_never_served(
             out.seek(offset)
             out.write(bytes([data[offset] ^ 1 << bit]))
         where = f"byte {offset} bit {bit}: page {offset // PAGE + 1} ({pages.get(offset // PAGE + 1, 'free')}), byte {offset % PAGE} of it"
-        view = View(genstore, contents, copy, tmp_path / f"view-{number}")
+        view = View(genstore, contents, copy, tmp_path / f"view-{number}", wanted)
         found = genstore("check", "--read-data", code=None, env={"GENSTORE_STORE": copy}).returncode
         seen = view.all(several)
         shutil.rmtree(view.folder)
@@ -171,7 +196,7 @@ def test_a_flipped_bit_is_found_or_makes_no_difference_and_is_never_served(
             if found == 0 and (code, got) != original[what]:
                 problems.append(f"'{what}' is different and check found nothing: {where}")
             # These carry the bytes: even when check does find it, they must not have been given out as good.
-            if code == 0 and what.startswith(("get", "restore")) and got != original[what][1]:
+            if code == 0 and what.startswith(("get", "restore", "pack")) and got != original[what][1]:
                 problems.append(f"'{what}' gave out wrong bytes: {where}")
         return problems, found
 

@@ -43,6 +43,7 @@ const char *facts_of(const char *path, const char *text, struct buf *out)
 const char *schema_of(struct buf *out, ...)
 {
 	json_t *tables = json_object();
+	size_t left = SQL_MEMORY;
 	FACTS f = { 0 };
 	const char *path;
 	va_list ap;
@@ -53,7 +54,7 @@ const char *schema_of(struct buf *out, ...)
 	while ((path = va_arg(ap, const char *)) && !r) {
 		AUTO(free_ptr) char *copy = copy_of(va_arg(ap, const char *));
 
-		r = copy ? sql_read(tables, path, span_of(copy)) : -ENOMEM;
+		r = copy ? sql_read(tables, path, span_of(copy), &left) : -ENOMEM;
 	}
 	va_end(ap);
 	r = r ? r : sql_facts(tables, &f);

@@ -411,3 +411,14 @@ TEST(checksums_are_the_known_ones_and_join)
 	CHECK_EQ(crc32_join(crc32_update(0, "1234", 4), crc32_update(0, "56789", 5), 5), 0xcbf43926);
 	CHECK_EQ(adler32_join(adler32_update(1, "Wiki", 4), adler32_update(1, "pedia", 5), 5), 0x11e60398);
 }
+
+TEST(hex_digits_are_read_as_they_are_written)
+{
+	uint8_t out[3] = { 0 };
+
+	CHECK_EQ(hex_decode("00f10a and more", 3, out), 0);
+	CHECK_MEM(out, "\x00\xf1\x0a", 3);
+	CHECK_EQ(hex_decode("00f1", 3, out), -EINVAL);
+	CHECK_EQ(hex_decode("00F10A", 3, out), -EINVAL);
+	CHECK_EQ(hex_decode("+1 1", 2, out), -EINVAL);
+}

@@ -109,6 +109,22 @@ TEST(credentials_in_urls_are_no_part_of_a_fact)
 				 "D c | runtime | git+ssh://git@host/x.git\nD d | runtime | https://host/@scope/x\n");
 }
 
+TEST(no_credential_of_several_gets_through)
+{
+	AUTO(buf_release) struct buf out = BUF_INIT;
+	FACTS f = { 0 };
+
+	add(&f, FACT_DEPENDENCY, "x", "a", "runtime", "{\"b\":\"https://u:one@h/b\",\"c\":\"git+https://two@h\",\"d\":\"x@y\"}");
+	add(&f, FACT_DEPENDENCY, "x", "b", "runtime", "git ssh://git@h/x | url https://u:thr@ee@h/y | url http://h/@z");
+	add(&f, FACT_DEPENDENCY, "x", "c", "runtime", "://:@://@");
+	facts_text(&f, &out);
+	CHECK_STR(buf_str(&out), "D a | runtime | {\"b\":\"https://***@h/b\",\"c\":\"git+https://***@h\",\"d\":\"x@y\"}\n"
+				 "D b | runtime | git ssh://git@h/x | url https://***@h/y | url http://h/@z\n"
+				 "D c | runtime | ://***@://***@\n");
+	CHECK_STR(facts_of("package.json", "{\"overrides\":{\"a\":{\"b\":\"https://u:one@h/b\",\"c\":\"https://u:two@h/c\"}}}", &out),
+		  "D a | override | {\"b\":\"https://***@h/b\",\"c\":\"https://***@h/c\"}\n");
+}
+
 TEST(a_list_of_facts_has_an_end)
 {
 	FACTS f = { 0 };
@@ -120,6 +136,22 @@ TEST(a_list_of_facts_has_an_end)
 	CHECK_EQ(f.count, FACTS_MAX);
 	facts_truncate(&f, 1);
 	CHECK_EQ(f.count, 1);
+}
+
+TEST(a_long_name_that_many_facts_repeat_does_not_fill_the_memory)
+{
+	BUF text = BUF_INIT;
+	FACTS f = { 0 };
+
+	buf_adds(&text, "pgTable('");
+	buf_fill(&text, 'x', 500000);
+	buf_adds(&text, "', {");
+	for (int i = 0; i < 50000; i++)
+		buf_addf(&text, "c%d:1,", i);
+	CHECK_EQ(facts_read(&f, "a.ts", (struct span){ buf_str(&text), text.len }), -EFBIG);
+	CHECK(f.bytes <= FACTS_BYTES_MAX && f.count > 100);
+	facts_truncate(&f, 0);
+	CHECK_EQ(f.bytes, 0);
 }
 
 TEST(readers_find_their_files_by_name)

@@ -29,6 +29,7 @@ static int read_any(const char *path, const char *text, size_t n)
 {
 	AUTO(free_ptr) char *copy = malloc(n + 1);
 	FACTS f = { 0 };
+	size_t left = SQL_MEMORY;
 	json_t *tables;
 	int r;
 
@@ -39,7 +40,7 @@ static int read_any(const char *path, const char *text, size_t n)
 	if (!sql_wants(path))
 		return facts_read(&f, path, (struct span){ copy, n });
 	tables = json_object();
-	r = sql_read(tables, path, (struct span){ copy, n });
+	r = sql_read(tables, path, (struct span){ copy, n }, &left);
 	r = r ? r : sql_facts(tables, &f);
 	json_decref(tables);
 	return r;

@@ -1,9 +1,24 @@
 /* Tables, out of SQL files that build on each other. */
+#include "src/facts/json_help.h"
 #include "tests/unit/facts_fixture.h"
 #include "tests/unit/test.h"
 
 #define BUF AUTO(buf_release) struct buf
 #define SCHEMA(...) schema_of(&out, __VA_ARGS__, NULL)
+
+TEST(tables_and_columns_together_have_a_ceiling_over_all_files)
+{
+	static const char sql[] = "create table a (b int); create table c (d text, e text);";
+	AUTO(json_unref) json_t *tables = json_object(), *more = json_object();
+	size_t left = 12000;
+
+	CHECK_EQ(sql_read(tables, "a.sql", span_of(sql), &left), 0);
+	CHECK_EQ(sql_read(more, "b.sql", span_of(sql), &left), 0);
+	CHECK_EQ(sql_read(more, "c.sql", span_of("insert into a values (1); alter table a add c int;"), &left), 0);
+	CHECK_EQ(sql_read(more, "d.sql", span_of(sql), &left), 0);
+	CHECK_EQ(sql_read(tables, "e.sql", span_of(sql), &left), -EFBIG);
+	CHECK_EQ(sql_read(tables, "g.sql", span_of(sql), &(size_t){ 0 }), -EFBIG);
+}
 
 TEST(a_table_has_its_columns_and_not_its_constraints)
 {

@@ -1,4 +1,5 @@
 #include "store/app.h"
+#include "store/bundle.h"
 #include "store/foreign.h"
 #include "store/gc.h"
 #include "store/check.h"
@@ -396,4 +397,40 @@ TEST(every_offset_of_a_large_file_in_an_archive_is_read_right)
 		CHECK_MEM(got, noise + at, (size_t)n);
 	}
 	CHECK_EQ(object_read(st, o, SIZE, 1, got), 0);
+}
+
+TEST(a_bundle_takes_files_inside_of_an_archive_and_the_archive_as_they_are)
+{
+	STORE st = store_fixture();
+	AUTO(buf_release) struct buf bytes = BUF_INIT;
+	AUTO(generation_release) struct generation g = { 0 };
+	AUTO(iteration_release) struct iteration it = { 0 };
+	AUTO(manifest_unrefp) struct manifest *m = NULL;
+	AUTO(bundle_freep) struct bundle *b = NULL;
+	AUTO(object_unrefp) struct object *zip = NULL;
+	uint8_t head[30 + 3 + 7], crc[4];
+	uint32_t sum = crc32_update(0, "app/d/b", 7);
+
+	CHECK(st);
+	CHECK_EQ(make_archive(two, 2, 0, &bytes), 0);
+	CHECK_EQ(receive(st, &bytes, &(struct foreign_receive){ .request_id = "leo-1" }, &g), 0);
+	CHECK_EQ(iteration_find(st, g.id, 1, &it), 0);
+	CHECK_EQ(manifest_load(st, it.manifest, &m), 0);
+	CHECK_EQ(bundle_new(st, &b), 0);
+	CHECK_EQ(bundle_add(b, &(struct bundle_file){ "d/b", m->entries[2].content, -1, 0100644 }), 0);
+	CHECK_EQ(bundle_add(b, &(struct bundle_file){ "app.tar.gz", g.content_id, -1, 0100644 }), 0);
+	CHECK_EQ(bundle_close(b, &zip), 0);
+	/* Method, CRC-32 and sizes of a stored entry; its name, its bytes; then the archive's. */
+	CHECK_EQ(object_read(st, zip, 0, sizeof(head), head), sizeof(head));
+	for (int i = 0; i < 4; i++)
+		crc[i] = (uint8_t)(sum >> 8 * i);
+	CHECK_HEX(head + 8, 2, "0000");
+	CHECK_MEM(head + 14, crc, 4);
+	CHECK_HEX(head + 18, 12, "0700000007000000" "03000000");
+	CHECK_MEM(head + 30, "d/bapp/d/b", 10);
+
+	AUTO(free_ptr) uint8_t *archive = malloc(bytes.len);
+
+	CHECK_EQ(object_read(st, zip, 40 + 30 + 10, bytes.len, archive), bytes.len);
+	CHECK_MEM(archive, bytes.data, bytes.len);
 }

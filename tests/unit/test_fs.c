@@ -292,6 +292,45 @@ TEST(files_links_and_attributes_are_read_by_their_inode)
 }
 
 /* What a watcher tells, as text. */
+/* Reads the files of the tree one after the other, as `grep -r` would; the last one alone when its turn comes. */
+static ssize_t read_to_the_last(struct fixture *f, const char *before_the_last, char *text)
+{
+	static const char *const paths[] = { "src-b", "src/a", "src/deep/c" };
+	ssize_t r = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(paths) && r >= 0; i++) {
+		char path[64];
+		struct attr a;
+
+		snprintf(path, sizeof(path), "generations/REQ/app/%s", paths[i]);
+		r = walk(f, path, &a);
+		if (i == ARRAY_LEN(paths) - 1)
+			r = r ? r : db_exec(&f->st->db, before_the_last);
+		r = r ? r : file_read(f->v, f->reader, a.ino, 0, 100, text);
+	}
+	return r;
+}
+
+TEST(whoever_reads_files_in_their_order_does_not_wait_for_the_store)
+{
+	char text[100] = "";
+	FIXTURE(f);
+
+	CHECK_EQ(read_to_the_last(&f, "BEGIN EXCLUSIVE", text), 1);
+	CHECK_EQ(text[0], 'c');
+	CHECK_EQ(db_exec(&f.st->db, "ROLLBACK"), 0);
+}
+
+TEST(a_damaged_file_does_not_spoil_the_one_before_it)
+{
+	char text[100];
+	FIXTURE(f);
+
+	CHECK_EQ(db_exec(&f.st->db, "UPDATE content SET crc32 = crc32 + 1 WHERE size = 1 AND id > 2"), 0);
+	CHECK_EQ(read_to_the_last(&f, "", text), -EBADMSG);
+	CHECK_STR(genstore_errmsg(f.reader), "content '3' is damaged: its pieces do not make it up; run 'genstore check'");
+}
+
 static void told_inode(void *arg, uint64_t ino, int64_t offset)
 {
 	struct node n;
@@ -469,7 +508,14 @@ TEST(mount_options_are_understood_or_named)
 	CHECK(o.noviews && o.allow_other);
 	CHECK_EQ(mount_parse(&o, "uid=x", &why), -EINVAL);
 	CHECK(strstr(buf_str(&why), "'uid=x'"));
-	CHECK_EQ(mount_parse(&o, "rw", &why), -EINVAL);
+	buf_reset(&why);
+	CHECK_EQ(mount_parse(&o, "at=yesterday", &why), -EINVAL);
+	CHECK(strstr(buf_str(&why), "'at=yesterday'"));
+	CHECK_EQ(mount_parse(&o, "at=2999-01-01T00:00:00Z", &why), -EINVAL);
+	CHECK_EQ(mount_parse(&o, "rw,at=2025-12-11T20:30:00Z", &why), -EINVAL);
+	CHECK_EQ(mount_parse(&o, "ro,at=2025-12-11T20:30:00Z", &why), 0);
+	CHECK(o.read_only && !o.writable);
+	CHECK_EQ(o.at, 1765485000);
 }
 
 TEST(status_json_is_of_one_size_and_ends_in_a_newline)

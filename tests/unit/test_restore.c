@@ -3,6 +3,7 @@
 #include "tests/unit/tree_fixture.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/stat.h>
 
 #define MANIFEST AUTO(manifest_unrefp) struct manifest *
@@ -25,6 +26,39 @@ TEST(a_large_file_of_many_pieces_comes_back)
 	FD fd = openat(out.fd, "large", O_RDONLY | O_CLOEXEC);
 	CHECK_EQ(read(fd, back, n + 1), n);
 	CHECK_MEM(back, data, n);
+}
+
+/* Restores m in a folder of its own, on the CPUs that there are now. */
+static int restore_once(struct genstore *st, const struct manifest *m)
+{
+	TREE out = tree_fixture();
+
+	return out.fd < 0 ? -EIO : restore_tree(st, m, out.fd, 0, NULL);
+}
+
+TEST(a_thread_that_makes_files_faster_than_they_are_read_waits_for_them)
+{
+	enum { LARGE = 2100000, ROUNDS = 20 };
+	STORE st = store_fixture();
+	TREE t = tree_fixture();
+	MANIFEST m = NULL;
+	AUTO(free_ptr) uint8_t *data = malloc(LARGE);
+	cpu_set_t before, one;
+
+	CHECK(st && t.fd >= 0 && data && !sched_getaffinity(0, sizeof(before), &before));
+	test_noise(data, LARGE, 6);
+	/* The first parcel is one byte, made as soon as it is handed over. */
+	CHECK(tree_put(&t, "a", "1") && tree_put_bytes(&t, "b", data, LARGE) && tree_put_bytes(&t, "c", data, LARGE));
+	CHECK_EQ(tree_take(st, &t, &m), 0);
+	/* On one CPU the threads take turns when one of them wakes the other. */
+	CPU_ZERO(&one);
+	for (size_t i = 0; i < CPU_SETSIZE && !CPU_COUNT(&one); i++)
+		if (CPU_ISSET(i, &before))
+			CPU_SET(i, &one);
+	CHECK(!sched_setaffinity(0, sizeof(one), &one));
+	for (int i = 0, r = 0; i < ROUNDS && !r; i++)
+		CHECK_EQ(r = restore_once(st, m), 0);
+	CHECK(!sched_setaffinity(0, sizeof(before), &before));
 }
 
 TEST(restoring_needs_an_empty_folder)
@@ -108,34 +142,69 @@ TEST(a_content_that_is_gone_is_ebadmsg_with_its_path)
 	CHECK_STR(genstore_errmsg(st), "cannot restore 'x': its content is not in the store; run 'genstore check'");
 }
 
-/* Whether the store is locked while a file is told of: 1 no, 2 yes. */
-static void note_lock(void *arg, int64_t files, int64_t bytes UNUSED)
-{
-	struct { struct genstore *st; int locked[3]; } *x = arg;
+struct writer {
+	struct genstore *st;
+	int64_t commits;
+};
 
-	if (files <= 3)
-		x->locked[files - 1] = sqlite3_txn_state(x->st->db.handle, "main") == SQLITE_TXN_NONE ? 1 : 2;
+/* Somebody who wants to write while files are made. */
+static void write_meanwhile(void *arg, int64_t files UNUSED, int64_t bytes UNUSED)
+{
+	struct writer *w = arg;
+
+	if (!db_exec(&w->st->db, "INSERT OR REPLACE INTO store_state (key, value) VALUES ('test', 1)"))
+		w->commits++;
 }
 
-TEST(a_large_file_is_restored_without_keeping_others_from_writing)
+TEST(nobody_is_kept_from_writing_while_files_are_made)
 {
-	enum { LARGE = (4 << 20) + 1 };
+	enum { LARGE = 17 << 20 }; /* more than is read ahead */
+	STORE st = store_fixture();
+	HANDLE other = store_fixture_again(st);
+	TREE t = tree_fixture();
+	TREE out = tree_fixture();
+	AUTO(manifest_unrefp) struct manifest *m = NULL;
+	AUTO(free_ptr) uint8_t *data = malloc(LARGE);
+	struct writer w = { .st = other };
+	const struct restore_options o = { .progress = write_meanwhile, .arg = &w };
+	struct stat sb;
+
+	CHECK(st && other && data);
+	memset(data, 'x', LARGE);
+	CHECK(tree_put(&t, "a", "small") && tree_put(&t, "d", "small"));
+	CHECK(tree_put_bytes(&t, "b", data, LARGE) && tree_put_bytes(&t, "c", data, LARGE));
+	CHECK_EQ(tree_take(st, &t, &m), 0);
+	CHECK_EQ(restore_tree(st, m, out.fd, 0, &o), 0);
+	CHECK_EQ(w.commits, 4);
+	CHECK(!fstatat(out.fd, "c", &sb, 0) && sb.st_size == LARGE);
+}
+
+/* A name that is taken when the tree is half made. */
+static void take_name(void *arg, int64_t files, int64_t bytes UNUSED)
+{
+	const struct tree *out = arg;
+
+	if (files == 1 && mkdirat(out->fd, "m", 0755))
+		abort();
+}
+
+TEST(a_folder_that_fails_halfway_ends_a_large_restore_and_is_told)
+{
+	enum { LARGE = 3 << 20 };
 	STORE st = store_fixture();
 	TREE t = tree_fixture();
 	TREE out = tree_fixture();
 	AUTO(manifest_unrefp) struct manifest *m = NULL;
 	AUTO(free_ptr) uint8_t *data = malloc(LARGE);
-	struct { struct genstore *st; int locked[3]; } x = { .st = st };
-	const struct restore_options o = { .progress = note_lock, .arg = &x };
+	const struct restore_options o = { .progress = take_name, .arg = &out };
+	char name[] = "a";
 
 	CHECK(st && data);
 	memset(data, 'x', LARGE);
-	CHECK(tree_put(&t, "a", "small"));
-	CHECK(tree_put_bytes(&t, "b", data, LARGE));
-	CHECK(tree_put(&t, "c", "small"));
+	for (; *name <= 'z'; ++*name)
+		CHECK(tree_put_bytes(&t, name, data, LARGE));
 	CHECK_EQ(tree_take(st, &t, &m), 0);
-	CHECK_EQ(restore_tree(st, m, out.fd, 0, &o), 0);
-	CHECK_EQ(x.locked[0], 2);
-	CHECK_EQ(x.locked[1], 1);
-	CHECK_EQ(x.locked[2], 2);
+	CHECK_EQ(restore_tree(st, m, out.fd, 0, &o), -EEXIST);
+	CHECK_STR(genstore_errmsg(st), "cannot write 'm': File exists");
+	CHECK(!faccessat(out.fd, "l", F_OK, 0) && faccessat(out.fd, "n", F_OK, 0));
 }

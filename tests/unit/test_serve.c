@@ -57,6 +57,12 @@ TEST(requests_that_can_be_read_in_two_ways_or_come_from_elsewhere_are_refused)
 		{ 400, { { "Host", "127.0.0.1:5013" }, { "Transfer-Encoding", "chunked" }, { "Transfer-Encoding", "chunked" } } },
 		{ 400, { { "Host", "127.0.0.1:5013" }, { "Content-Length", "+5" } } },
 		{ 400, { { "Host", "127.0.0.1:5013" }, { "Content-Length", "" } } },
+		{ 400, { { "Host", "127.0.0.1:5013" }, { "Content-Length ", "5" } } },
+		{ 400, { { "Host", "127.0.0.1:5013" }, { " X", "5" } } },
+		{ 400, { { "Host", "127.0.0.1:5013" }, { "", "5" } } },
+		{ 400, { { "Host", "127.0.0.1:5013" }, { "X", "a\rContent-Length: 5" } } },
+		{ 501, { { "Host", "127.0.0.1:5013" }, { "Transfer-Encoding", "gzip, chunked" } } },
+		{ 501, { { "Host", "127.0.0.1:5013" }, { "Transfer-Encoding", "xchunked" } } },
 		{ 421, { { "Host", "evil.example:5013" } } },
 		{ 421, { { "Host", "127.0.0.1:5014" } } },
 		{ 421, { { "Host", "127.0.0.1" } } },
@@ -78,7 +84,7 @@ TEST(requests_that_can_be_read_in_two_ways_or_come_from_elsewhere_are_refused)
 }
 
 static const struct route routes[] = {
-	{ "GET", "/wsi/{id}", NULL }, { "GET", "/a/{x}/b/{y}", NULL }, { "PUT", "/a/{x}/b/{y}", NULL }, { "GET", "/", NULL }, { 0 },
+	{ "GET", "/wsi/{id}", NULL, .body = 0 }, { "GET", "/a/{x}/b/{y}", NULL, .body = 0 }, { "PUT", "/a/{x}/b/{y}", NULL, .body = 0 }, { "GET", "/", NULL, .body = 0 }, { 0 },
 };
 
 TEST(a_route_is_found_by_method_and_path)
@@ -126,7 +132,7 @@ TEST(a_connection_is_shut_down_when_its_head_takes_too_long_and_not_once_it_is_t
 	int a[2], b[2];
 
 	CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, a) && !socketpair(AF_UNIX, SOCK_STREAM, 0, b));
-	CHECK_EQ(guard_new(0, &g), 0);
+	CHECK_EQ(guard_new((struct guard_times){ .rate = 1 }, &g), 0);
 	CHECK_EQ(guard_tick(g), INT64_MAX);
 	slow = guard_add(g, a[0]);
 	fast = guard_add(g, b[0]);
@@ -141,7 +147,7 @@ TEST(a_connection_is_shut_down_when_its_head_takes_too_long_and_not_once_it_is_t
 	CHECK(is_shut(b[1]));
 	guard_drop(g, fast);
 	guard_free(g);
-	CHECK_EQ(guard_new(60000, &g), 0);
+	CHECK_EQ(guard_new(GUARD_TIMES, &g), 0);
 	slow = guard_add(g, a[0]);
 	CHECK(guard_tick(g) > clock_ms());
 	guard_drop(g, slow);
@@ -150,4 +156,33 @@ TEST(a_connection_is_shut_down_when_its_head_takes_too_long_and_not_once_it_is_t
 		close(a[i]);
 		close(b[i]);
 	}
+}
+
+TEST(a_body_has_its_time_and_more_for_what_has_come)
+{
+	struct guard *g;
+	struct guarded *slow, *steady;
+	int a[2], b[2];
+
+	CHECK(!socketpair(AF_UNIX, SOCK_STREAM, 0, a) && !socketpair(AF_UNIX, SOCK_STREAM, 0, b));
+	CHECK_EQ(guard_new((struct guard_times){ .rate = 10 }, &g), 0);
+	slow = guard_add(g, a[0]);
+	steady = guard_add(g, b[0]);
+	CHECK(slow && steady);
+	guard_head(g, slow);
+	guard_body(g, slow, 0);
+	guard_head(g, steady);
+	guard_body(g, steady, 36000);
+	CHECK(guard_tick(g) - clock_ms() > 3500000);
+	CHECK(is_shut(a[1]));
+	CHECK(!is_shut(b[1]));
+	/* What comes late changes nothing. */
+	guard_body(g, slow, 100);
+	guard_pass(g, steady);
+	CHECK_EQ(guard_tick(g), INT64_MAX);
+	guard_drop(g, slow);
+	guard_drop(g, steady);
+	guard_free(g);
+	for (int i = 0; i < 2; i++)
+		close(a[i]), close(b[i]);
 }

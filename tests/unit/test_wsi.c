@@ -106,6 +106,22 @@ TEST(an_unknown_type_is_a_message_and_no_more)
 	CHECK_STR(buf_str(&line), "message of unknown type 'telepathy'");
 }
 
+TEST(a_long_unknown_type_is_cut_between_characters)
+{
+	AUTO(wsi_release) struct wsi_message m = { 0 };
+	AUTO(buf_release) struct buf text = BUF_INIT, line = BUF_INIT, want = BUF_INIT;
+
+	buf_adds(&text, "{\"type\":\"");
+	buf_fill(&text, 'x', 63);
+	buf_adds(&text, "\xc3\xa9\"}");
+	buf_adds(&want, "message of unknown type '");
+	buf_fill(&want, 'x', 63);
+	buf_adds(&want, "'");
+	CHECK(parse(test, buf_str(&text), &m));
+	CHECK_EQ(wsi_line(&m, &line), 0);
+	CHECK_STR(buf_str(&line), buf_str(&want));
+}
+
 TEST(a_message_over_16_MiB_is_refused)
 {
 	size_t n = (size_t)WSI_MESSAGE_MAX + 1;

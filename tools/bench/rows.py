@@ -2,14 +2,16 @@
 
 import gzip
 import os
+import pathlib
 import shutil
 import sqlite3
+import statistics
 import subprocess
 import tarfile
 import tempfile
 
 import trees
-from measure import interleave, mb, ms, run
+from measure import Took, interleave, mb, ms, run
 
 
 class Bench:
@@ -200,6 +202,31 @@ def memory(b, large):
         shutil.rmtree(out)
         shutil.rmtree(folder)
         store.unlink()
+
+
+def ingest(b):
+    """Bytes that do not compress, durably: what the store takes without the program around it (tools/bench/ingest.c), and files."""
+    program = pathlib.Path(b.program).parent / "bench-ingest"
+    written = {}
+
+    def into(what):
+        folder = b.new(what)
+        folder.mkdir()
+        seconds, size = subprocess.run([program, what, folder], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+        written.setdefault(what, []).append(int(size))
+        shutil.rmtree(folder)
+        return Took(float(seconds), 0, 0)
+
+    m = interleave({what: lambda what=what: into(what) for what in ("store", "rows", "file", "objects", "files")})
+    t = b.table
+    t.section("Ingest")
+    t.row("256 MiB in pieces: times as fast as write + fsync", m["file"].wall / m["store"].wall, 0.6,
+          f"{m['store'].wall * 1000:.0f} ms; {m['file'].wall * 1000:.0f} ms", more=True)
+    t.row("the same without hashing the contents: the file's layout and its journal", m["file"].wall / m["rows"].wall, None,
+          f"{m['rows'].wall * 1000:.0f} ms")
+    t.row("the same: bytes written, of its size", statistics.median(written["store"]) / (256 << 20), 1.05)
+    t.row("2,000 objects of 100 KB, grouped: times as fast as files with an fsync each", m["files"].wall / m["objects"].wall, 3,
+          f"{m['objects'].wall * 1000:.0f} ms; {m['files'].wall * 1000:.0f} ms", more=True)
 
 
 COPY = """

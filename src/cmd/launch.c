@@ -1,0 +1,187 @@
+#include "src/cmd/launch.h"
+#include "src/cmd/generate_view.h"
+#include "src/cmd/program.h"
+#include "src/cmd/sync.h"
+#include "src/flow/budget.h"
+#include "src/flow/env.h"
+#include "store/base/json.h"
+#include "store/base/utf8.h"
+#include "store/outbox.h"
+
+/* "30m": a whole number and a unit of the table, or none. */
+struct unit { char letter; int64_t factor; };
+static const struct unit times[] = { { 's', 1000 }, { 'm', 60000 }, { 'h', 3600000 }, { '\0', 1000 } };
+static const struct unit sizes[] = {
+	{ 'k', 1 << 10 }, { 'K', 1 << 10 }, { 'M', 1 << 20 }, { 'G', 1 << 30 }, { 'T', (int64_t)1 << 40 }, { '\0', 1 },
+};
+
+static int parse_amount(const char *text, const struct unit *units, size_t count, int64_t *ret_n)
+{
+	char *end;
+	int64_t n, factor = 0;
+
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	for (size_t i = 0; i < count && end[0] && !end[1]; i++)
+		if (units[i].letter == *end)
+			factor = units[i].factor;
+	if (!*end)
+		factor = units[count - 1].factor;
+	if (errno || *text < '0' || *text > '9' || !factor || __builtin_mul_overflow(n, factor, ret_n))
+		return -EINVAL;
+	return 0;
+}
+
+int launch_time(const char *text, int64_t *ret_ms)
+{
+	int64_t ms;
+	int r = parse_amount(text, times, ARRAY_LEN(times), &ms);
+
+	if (r || ms > LAUNCH_TIME_MAX)
+		return -EINVAL;
+	*ret_ms = ms;
+	return 0;
+}
+
+int launch_size(const char *text, int64_t *ret_bytes)
+{
+	return parse_amount(text, sizes, ARRAY_LEN(sizes), ret_bytes);
+}
+
+void launch_release(struct launch *l)
+{
+	run_release(&l->run);
+	generation_release(&l->g);
+}
+
+int launch_command(struct cli *cli, bool dashes, int argc, char **argv, struct launch *l)
+{
+	int r;
+
+	if (!argc)
+		return 0;
+	if (!dashes)
+		return cli_usage(cli, "what is '%s'? A command stands behind --, a prompt of several words in quotes", argv[0]);
+	l->f.argv = argv;
+	l->f.path = l->path;
+	r = program_find(argv[0], l->path);
+	return r ? cli_error(cli, EXIT_USAGE, "cannot run '%s': %s", argv[0], strerror(-r)) : 0;
+}
+
+/* What runs where nothing else was named. */
+static void use_example(struct launch *l)
+{
+	static char program[] = "genstore", command[] = "example-generator";
+	static char *const example[] = { program, command, NULL };
+
+	l->f.argv = example;
+	l->f.path = "/proc/self/exe";
+}
+
+int launch_kept(struct cli *cli, const char *request_id, struct launch *l)
+{
+	struct flow_options *f = &l->f;
+	int r = generation_by_request(cli->st, request_id, &l->g);
+
+	if (!r && (r = run_get(cli->st, l->g.id, &l->run)) == -ENOENT) {
+		/* Of before there was this table. */
+		l->run = (struct run){
+			.forgotten = true, .silence_ms = FLOW_SILENCE_MS, .max_bytes = FLOW_BYTES_MAX, .decision_ms = FLOW_DECISION_MS,
+		};
+		r = 0;
+	}
+	if (r)
+		return cli_fail(cli, r);
+	f->request_id = l->g.request_id;
+	f->silence_ms = l->run.silence_ms;
+	f->max_bytes = l->run.max_bytes;
+	f->max_log = BUDGET_LOG_MAX;
+	f->decision_ms = l->run.decision_ms;
+	f->parent_iteration = l->run.parent_iteration;
+	return launch_kept_command(cli, l);
+}
+
+int launch_kept_command(struct cli *cli, struct launch *l)
+{
+	struct flow_options *f = &l->f;
+
+	if (!f->env_count) {
+		f->env = (const char *const *)l->run.env;
+		f->env_count = l->run.env_count;
+	}
+	for (size_t i = 0; i < f->env_count; i++)
+		if (!getenv(f->env[i]))
+			return cli_error(cli, EXIT_USAGE, "'%s' was begun with --env %s, and there is no such variable here", l->g.request_id,
+					 f->env[i]);
+	if (f->argv)
+		return 0;
+	if (l->run.forgotten)
+		return cli_error(cli, EXIT_USAGE, "the command of '%s' is not kept; name it: genstore %s %s -- COMMAND", l->g.request_id,
+				 cli->command->name, l->g.request_id);
+	if (!l->run.command) {
+		use_example(l);
+		return 0;
+	}
+	f->path = l->run.command[0];
+	f->argv = l->run.command + 1;
+	return 0;
+}
+
+int launch_names(struct buf *out)
+{
+	struct jw j;
+
+	jw_begin(&j, out, 0);
+	jw_array(&j, NULL);
+	for (char **e = environ; *e; e++)
+		if (utf8_valid(*e, strcspn(*e, "=")))
+			jw_strn(&j, NULL, *e, strcspn(*e, "="));
+	jw_end(&j);
+	return buf_error(out);
+}
+
+/* What it was queued for when it was made. The generation is there, whatever becomes of this. */
+static int send_it(struct cli *cli, const char *request_id)
+{
+	AUTO(idlist_release) struct idlist rows = { 0 };
+	AUTO(outbox_row_release) struct outbox_row row = { 0 };
+	int64_t id;
+	int r;
+
+	if ((r = generation_id(cli->st, request_id, &id)) || (r = outbox_find(cli->st, id, "s3", &row)) || (r = idlist_add(&rows, row.id)))
+		return r == -ENOENT ? 0 : cli_fail(cli, r);
+	r = sync_rows(cli, &rows, false);
+	return r && r != EXIT_INTERRUPTED ? EXIT_PARTLY : r;
+}
+
+int launch_run(struct cli *cli, struct launch *l, bool asks)
+{
+	AUTO(flow_result_release) struct flow_result result = { 0 };
+	AUTO(view_release) struct view view = { 0 };
+	int r;
+
+	if (!l->f.argv)
+		use_example(l);
+	if (view_init(&view, cli, !l->f.env_count, asks))
+		return cli_error(cli, EXIT_FAILED, "no memory");
+	view.brief = l->brief;
+	view.turn = l->turn;
+	l->f.tell = view_tell;
+	l->f.arg = &view;
+	/* Who answers has to come from elsewhere, and not for ever. */
+	if (!view.prompt.usable && !l->f.decision_ms)
+		l->f.decision_ms = FLOW_DECISION_MS;
+	if (view.prompt.usable) {
+		l->f.answer_fd = view_answer_fd;
+		l->f.answer = view_answer;
+	}
+	r = flow_run(cli->st, &l->f, &result);
+	/* Of several workers another one was first. */
+	if (r == -ESTALE && l->brief)
+		return EXIT_NOTHING;
+	if (r)
+		return cli_fail(cli, r);
+	/* A worker leaves sending to 'genstore sync'. */
+	r = view_end(&view, &result);
+	return r || l->brief ? r : send_it(cli, view.request_id);
+}

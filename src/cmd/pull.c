@@ -1,0 +1,70 @@
+/* genstore pull */
+#include "src/cmd/keep.h"
+#include "src/cmd/out.h"
+#include "src/cmd/remote.h"
+#include "src/facts/tree.h"
+#include "src/sync/pull.h"
+
+static void pull_freep(struct pull **p)
+{
+	pull_free(*p);
+}
+
+static void show_progress(void *arg, int64_t done, int64_t total)
+{
+	struct progress *p = arg;
+
+	p->total = total;
+	progress_update(p, done, "bytes");
+}
+
+static int pull_one(struct cli *cli, struct remote *remote, const char *request_id)
+{
+	AUTO(pull_freep) struct pull *p = NULL;
+	AUTO(generation_release) struct generation g = { 0 };
+	AUTO(buf_release) struct buf words = BUF_INIT;
+	struct progress bar;
+	const struct pull_progress progress = { show_progress, &bar };
+	int r;
+
+	if (!id_is_request(request_id))
+		return cli_usage(cli, "'%s' cannot be a request id", request_id);
+	if ((r = pull_new(cli->st, remote->s3, &remote->set, request_id, -1, &p)))
+		return cli_error(cli, EXIT_FAILED, "no memory");
+	progress_begin(&bar, cli, "fetching", 0);
+	r = pull_finish(p, &progress, &g, &words);
+	progress_end(&bar);
+	if (r == -EEXIST && !cli->json)
+		cli_note(cli, "%s", buf_str(&words));
+	if (r == -EEXIST)
+		return EXIT_DONE;
+	if (r)
+		return cli_error(cli, remote_code(r), "cannot pull '%s': %s", request_id, *buf_str(&words) ? buf_str(&words) : strerror(-r));
+	if ((r = tree_note_schema(cli->st, g.id)))
+		cli_debug(cli, "the tables of '%s' were not noted: %s", request_id, strerror(-r));
+	keep_tell(cli, &g);
+	if (words.len)
+		cli_note(cli, "'%s': %s", request_id, buf_str(&words));
+	return EXIT_DONE;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+	AUTO(remote_release) struct remote remote = { 0 };
+	int done = 0, code = 0, r;
+
+	if ((cli->store_is_default && (r = cli_make_default(cli))) || (r = cli_open_writer(cli)) || (r = remote_open(cli, NULL, NULL, &remote)))
+		return r;
+	for (int i = 0; i < argc; i++) {
+		r = pull_one(cli, &remote, argv[i]);
+		done += !r;
+		code = code ? code : r;
+	}
+	return code && done ? EXIT_PARTLY : code;
+}
+
+const struct command command_pull = {
+	.name = "pull", .arguments = "ID...", .summary = "fetches generations from the bucket", .run = run, .min_args = 1, .max_args = -1,
+	.more = "ID is the whole request id, as it stands in the bucket: generations/ID/app.tar.gz. What is fetched is kept byte\n"
+		"for byte, with the app, number, parent and time that its metadata.json names. Its prompt is not in the bucket.",
+};

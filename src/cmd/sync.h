@@ -1,0 +1,15 @@
+/* What `sync` and `generate --to` have in common. */
+#ifndef GENSTORE_CMD_SYNC_H
+#define GENSTORE_CMD_SYNC_H
+
+#include "src/cmd/cmd.h"
+#include "store/idlist.h"
+
+/* "s3" is what there is: 0, or an exit code with the error told. */
+int sync_check_remotes(struct cli *cli, const char *remotes);
+/* Whether there is a bucket to send to, and keys for it: 0, or an exit code with the error told. Sends nothing. */
+int sync_check_settings(struct cli *cli);
+/* Sends these rows of the outbox (NULL: all), and tells how it went: an exit code. */
+int sync_rows(struct cli *cli, const struct idlist *only, bool watch);
+
+#endif

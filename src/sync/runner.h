@@ -1,0 +1,48 @@
+/*
+ * Works off the outbox: several generations at a time, in whichever process has the lock; others watch it. Every step can be repeated:
+ * killed anywhere and run again, it ends the same.
+ */
+#ifndef GENSTORE_SYNC_RUNNER_H
+#define GENSTORE_SYNC_RUNNER_H
+
+#include "src/sync/job.h"
+#include "store/idlist.h"
+
+enum {
+	RUNNER_JOBS = S3_PARALLEL,
+	RUNNER_BATCH = 32,        /* results written in one transaction */
+	RUNNER_BATCH_MS = 200,    /* and after so long at the latest */
+	RUNNER_LOOK_MS = 250,     /* between looks at what another process does */
+	RUNNER_PAUSE_MS = 1000,   /* watch: before the first retry; then twice as long each time, full jitter */
+	RUNNER_PAUSE_MAX_MS = 600 * 1000,
+};
+
+/* Told while it happens; all borrowed. */
+struct sync_news {
+	enum { SYNC_MOVED, SYNC_SYNCED, SYNC_FAILED, SYNC_WAITS, SYNC_ELSEWHERE } kind; /* SYNC_WAITS: it has no archive */
+	const char *request_id, *url;
+	const struct remote_object *objects; /* SYNC_SYNCED: JOB_OBJECTS of them */
+	int r;                 /* SYNC_FAILED: as in struct s3_answer */
+	const char *words;
+	int64_t done, total;   /* SYNC_MOVED: bytes of all that was found so far */
+};
+
+struct sync_options {
+	const struct idlist *only; /* ids of rows of the outbox, in ascending order; NULL: all that is pending */
+	bool watch;                /* keeps at it until a signal comes */
+	int wake_fd;               /* a signalfd; -1: none */
+	void (*tell)(void *arg, const struct sync_news *news);
+	void *arg;
+};
+
+struct sync_result {
+	int64_t synced, failed, left, bytes; /* left: in the outbox still, whatever the reason */
+	bool interrupted;
+	int r;            /* the first failure; 0: none */
+	bool remote;      /* it was the network or the remote, not our own store */
+};
+
+/* 0 when it ran, whatever came of it; negative with words in why where it could not (no bucket, no keys, the store). */
+int sync_run(struct genstore *st, const struct sync_options *o, struct sync_result *ret_result, struct buf *why);
+
+#endif

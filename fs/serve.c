@@ -297,6 +297,7 @@ int serve(const struct mount_options *o, int ready, struct buf *why)
 	if (!(r = view_new(o->store, &v))) {
 		v->noviews = o->noviews;
 		v->at = o->at;
+		v->subject = o->subject;
 		v->uid = o->uid < 0 ? v->uid : (uid_t)o->uid;
 		v->gid = o->gid < 0 ? v->gid : (gid_t)o->gid;
 		r = serve_view(o, v, ready, why);

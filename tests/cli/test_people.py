@@ -296,10 +296,10 @@ def test_what_is_the_owners_takes_no_token(genstore, cloud):
 
 
 NEEDS_NO_STORE = {"umount", "completion", "help", "example-generator"}
-FOR_OWNER = {"init", "work", "recover", "pull", "mount", "serve", "key", "check", "gc", "backup", "migrate", "export", "stats", "config", "audit"}
+FOR_OWNER = {"init", "work", "recover", "pull", "serve", "key", "check", "gc", "backup", "migrate", "export", "stats", "config", "audit"}
 FOR_USERS = {
     "generate", "import", "pause", "continue", "cancel", "answer", "say", "snapshot", "list", "show", "log", "snapshots", "diff", "ls", "cat", "get",
-    "restore", "fork", "promote", "push", "rm", "sync", "status", "artifact", "user", "org", "token", "secret", "cost",
+    "restore", "fork", "promote", "push", "rm", "sync", "status", "artifact", "user", "org", "token", "secret", "cost", "mount",
 }
 
 

@@ -4,6 +4,8 @@
 
 #include "store/base/buf.h"
 
+struct mount_hooks;
+
 struct mount_options {
 	const char *store;      /* an existing file */
 	const char *mountpoint; /* an existing directory; NULL: mount_default() makes one */
@@ -12,6 +14,7 @@ struct mount_options {
 	bool executes, noexec;    /* likewise */
 	bool nonempty;          /* whatever is in the folder already */
 	int64_t uid, gid;       /* -1: the caller's */
+	const struct mount_hooks *hooks; /* hooks.h; NULL: nothing can be sent */
 	int64_t at;             /* the store as it was then, seconds since the epoch; 0: as it is */
 };
 

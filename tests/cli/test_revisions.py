@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import os
 import pty
 import shutil
@@ -574,6 +575,7 @@ def test_list_objects_are_the_rows_of_the_table(genstore, three):
     row.row_factory = sqlite3.Row
     columns = dict(row.execute("SELECT * FROM generation_requests").fetchone())
     shown = generation(genstore, three)
+    columns["schema_snapshot"] = json.loads(columns["schema_snapshot"])  # JSON in a column is JSON in the object
     for name, value in columns.items():
         if name in shown:
             assert shown[name] == value, name

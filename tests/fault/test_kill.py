@@ -186,13 +186,11 @@ def test_nothing_acknowledged_is_lost_by_kills_and_power_cuts_at_200_points(life
     assert life.done["ended"] < 4 * points, life.done
 
 
-def dump(path):
-    """All rows of a store but pieces, contents and trees, which may be there with nobody to refer to them, and counters."""
+def dump(path, but=()):
+    """All rows of a store but pieces, contents and trees, which may be there with nobody to refer to them, and counters. And but `but`."""
+    ignored = tuple(f'INSERT INTO "{table}' for table in ('piece', 'content"', 'manifest"', 'store_state"', *but))
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
-        return sorted(line for line in db.iterdump()
-                      if "sqlite_sequence" not in line and not line.startswith(('INSERT INTO "piece', 'INSERT INTO "content"',
-                                                                                'INSERT INTO "manifest"',
-                                                                                'INSERT INTO "store_state"')))
+        return sorted(line for line in db.iterdump() if "sqlite_sequence" not in line and not line.startswith(ignored))
 
 
 def packed(top):
@@ -229,7 +227,9 @@ def test_a_disk_that_is_full_or_fails_gives_one_line_and_leaves_the_store_as_it_
     tree.change(source, 10)
     genstore("import", source, "--app-name", "app")
     (source / "noise").write_bytes(random.Random(2).randbytes(400_000))
-    before, listed = dump(store), shown().list()
+    # The trail says that it went some steps down and up again.
+    but = ("audit_",) if operation == "migrate" else ()
+    before, listed = dump(store, but), shown().list()
     keep = tmp_path / "keep"
     shutil.copy(store, keep)
     # Everything on the path of the failing disk: the store, its journal, and what stands beside it.
@@ -269,7 +269,7 @@ def test_a_disk_that_is_full_or_fails_gives_one_line_and_leaves_the_store_as_it_
             assert found.get(request) == row, f"call {at}: {request} has changed"
             assert there.archive(request) == shown(keep).archive(request)
         if operation != "generate":
-            assert dump(where) == before, f"call {at}"
+            assert dump(where, but) == before, f"call {at}"
         for copy in tmp_path.glob("s.copy"):
             shown(copy).check("--read-data")
             assert shown(copy).list() == listed, f"call {at}: half a backup"

@@ -9,6 +9,7 @@
 	X(sync) X(status) X(pull) X(recover)                                                                                         \
 	X(artifact)                                                                                                    \
 	X(mount) X(umount) X(serve)                                                                                             \
+	X(user) X(org) X(token)                                                                                           \
 	X(key) X(secret) X(audit) X(cost)                                                                                               \
 	X(check) X(gc) X(backup) X(migrate) X(export) X(stats)                                                         \
 	X(config) X(completion) X(help) X(example_generator) X(take_queued) X(git_remote)

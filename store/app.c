@@ -1,4 +1,5 @@
 #include "store/app.h"
+#include "store/access.h"
 #include "store/base/buf.h"
 #include "store/base/utf8.h"
 
@@ -22,14 +23,28 @@ static int take_id(struct stmt *q, char ret_id[ID_UUID])
 	return 0;
 }
 
-int user_find(struct genstore *st, const char *name, char ret_id[ID_UUID])
+int user_find_anybody(struct genstore *st, const char *name, char ret_id[ID_UUID])
 {
-	STMT q = db_stmt(&st->db, "SELECT id FROM users WHERE name = ?1 OR id = ?1 ORDER BY name <> ?1 LIMIT 1");
+	STMT q = db_stmt(&st->db, "SELECT id FROM users WHERE name = ?1 UNION ALL SELECT id FROM main.users WHERE id = ?1 LIMIT 1");
 	int r;
 
-	bind_text(&q, name ? name : "local");
+	bind_text(&q, name);
 	r = take_id(&q, ret_id);
-	return r == -ENOENT ? store_fail(st, r, "no user '%s'", name ? name : "local") : r;
+	return r == -ENOENT ? store_fail(st, r, "no user '%s'", name) : r;
+}
+
+int user_find(struct genstore *st, const char *name, char ret_id[ID_UUID])
+{
+	int r;
+
+	if (!name && *st->subject.user_id) {
+		memcpy(ret_id, st->subject.user_id, ID_UUID);
+		return 0;
+	}
+	r = user_find_anybody(st, name ? name : "local", ret_id);
+	if (!r && access_is_limited(st) && strcmp(ret_id, st->subject.user_id) != 0)
+		r = store_fail(st, -ENOENT, "no user '%s'", name ? name : "local");
+	return r;
 }
 
 int user_name(struct genstore *st, const char *id, char **ret_name)
@@ -67,7 +82,7 @@ int app_name(struct genstore *st, const char *app_id, char **ret_name)
 
 static int insert_app(struct genstore *st, const char *user_id, const char *name, const char *id)
 {
-	STMT q = db_stmt(&st->db, "INSERT INTO apps(id, user_id, app_name, created_at) VALUES (?, ?, ?, ?)");
+	STMT q = db_stmt(&st->db, "INSERT INTO main.apps(id, user_id, app_name, created_at) VALUES (?, ?, ?, ?)");
 	char now[CLOCK_TEXT];
 
 	store_now(st, now);

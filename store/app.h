@@ -9,8 +9,13 @@ enum { APP_NAME_MAX = 200 };
 /* 1 to APP_NAME_MAX bytes of UTF-8 without / : @ and control characters and without spaces at its ends, not "." "..", not beginning with "req_" or "-". */
 bool app_name_valid(const char *name);
 
-/* The id of the user with that name or id; NULL is `local`. -ENOENT. */
+/*
+ * The id of the user with that name or id for whom something is to be done; NULL is `local`. With a handle that is limited to a user NULL is
+ * that one, and there is no other. -ENOENT.
+ */
 int user_find(struct genstore *st, const char *name, char ret_id[ID_UUID]);
+/* The same for whoever the handle shows, to speak of and not for; by his id anybody, since ids are not guessed: who has it was told it. */
+int user_find_anybody(struct genstore *st, const char *name, char ret_id[ID_UUID]);
 /* What a user is called: a copy. -ENOENT. */
 int user_name(struct genstore *st, const char *id, char **ret_name);
 /* The app's id. -ENOENT. */

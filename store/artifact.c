@@ -1,4 +1,5 @@
 #include "store/artifact.h"
+#include "store/access.h"
 #include "store/audit.h"
 #include "store/base/json.h"
 #include "store/base/utf8.h"
@@ -237,12 +238,12 @@ int artifact_total(struct genstore *st, const struct artifact_filter *f, int64_t
 static int delete_row(struct genstore *st, const struct artifact *a)
 {
 	AUTO(buf_release) struct buf details = BUF_INIT;
-	STMT q = db_stmt(&st->db, "DELETE FROM artifacts WHERE artifact_id = ?");
+	STMT q = db_stmt(&st->db, "DELETE FROM main.artifacts WHERE artifact_id = ?");
 	struct jw j;
 	int r;
 
 	bind_text(&q, a->artifact_id);
-	if ((r = stmt_run(&q)))
+	if ((r = access_check(st, a->organization_id, ACCESS_WRITE)) || (r = stmt_run(&q)))
 		return r;
 	if (!db_changes(&st->db))
 		return -ENOENT;

@@ -1,5 +1,6 @@
 /* The way in: bytes through a stage, then rows. */
 #include "store/artifact.h"
+#include "store/access.h"
 #include "store/audit.h"
 #include "store/base/json.h"
 #include "store/mime.h"
@@ -212,7 +213,7 @@ static int audit(struct put *p, const char *id, const struct item *item, int64_t
 
 static int write_row(struct put *p, const struct item *item, const char *id, const struct artifact *old)
 {
-	STMT q = db_stmt(&p->st->db, "INSERT INTO artifacts (artifact_id, session_id, conversation_id, organization_id, artifact_type,"
+	STMT q = db_stmt(&p->st->db, "INSERT INTO main.artifacts (artifact_id, session_id, conversation_id, organization_id, artifact_type,"
 				     " artifact_name, storage_path, file_size, mime_type, metadata, created_at)"
 				     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 				     " ON CONFLICT (artifact_id) DO UPDATE SET conversation_id = excluded.conversation_id,"
@@ -235,8 +236,8 @@ static int write_row(struct put *p, const struct item *item, const char *id, con
 
 static int write_content(struct put *p, const char *id, int64_t content)
 {
-	STMT q = db_stmt(&p->st->db, "INSERT INTO artifact_content (artifact_id, content_id, stored_at) VALUES (?, ?, ?)");
-	STMT old = db_stmt(&p->st->db, "DELETE FROM artifact_content WHERE artifact_id = ?");
+	STMT q = db_stmt(&p->st->db, "INSERT INTO main.artifact_content (artifact_id, content_id, stored_at) VALUES (?, ?, ?)");
+	STMT old = db_stmt(&p->st->db, "DELETE FROM main.artifact_content WHERE artifact_id = ?");
 	int r;
 
 	bind_text(&old, id);
@@ -334,7 +335,7 @@ static int commit(struct put *p, const struct artifact_place *where)
 	TXN t = txn_begin(&p->st->db);
 	int r = t.error;
 
-	if (r || (r = organization_make(p->st, where->organization, organization)) ||
+	if (r || (r = organization_make(p->st, where->organization, organization)) || (r = access_check(p->st, organization, ACCESS_WRITE)) ||
 	    (r = session_make(p->st, organization, where->session, &p->session)))
 		return r;
 	if (where->conversation && (r = conversation_make(p->st, organization, where->conversation, conversation)))

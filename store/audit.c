@@ -53,7 +53,7 @@ int audit_head_get(struct genstore *st, struct audit_head *ret_head)
 
 int audit_last(struct genstore *st, int64_t *ret_id)
 {
-	return db_number(&st->db, "SELECT coalesce(max(id), 0) FROM audit_log", ret_id);
+	return db_number(&st->db, "SELECT coalesce(max(id), 0) FROM main.audit_log", ret_id);
 }
 
 static int write_link(struct genstore *st, const struct audit_head *head)
@@ -75,7 +75,7 @@ static int write_link(struct genstore *st, const struct audit_head *head)
 /* 1: a row was linked behind the head, which moves on. 0: there is none. */
 static int link_next(struct genstore *st, struct audit_head *head, int64_t after)
 {
-	STMT q = db_stmt(&st->db, "SELECT " ROW " FROM audit_log WHERE id > ? ORDER BY id LIMIT 1");
+	STMT q = db_stmt(&st->db, "SELECT " ROW " FROM main.audit_log WHERE id > ? ORDER BY id LIMIT 1");
 	int r;
 
 	bind_i64(&q, after);
@@ -103,8 +103,8 @@ int audit_link(struct genstore *st, int64_t after)
 /* Ids have no gaps, and none is given again: also where somebody has removed the newest rows. */
 static int write_row(struct genstore *st, const char *action, const char *subject, const char *details)
 {
-	STMT q = db_stmt(&st->db, "INSERT INTO audit_log (id, created_at, user_id, action, subject, details)"
-				  " SELECT max(last_id, (SELECT coalesce(max(id), 0) FROM audit_log),"
+	STMT q = db_stmt(&st->db, "INSERT INTO main.audit_log (id, created_at, user_id, action, subject, details)"
+				  " SELECT max(last_id, (SELECT coalesce(max(id), 0) FROM main.audit_log),"
 				  " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit_log'), 0)) + 1, ?, ?, ?, ?, ? FROM audit_head");
 	char now[CLOCK_TEXT];
 

@@ -42,7 +42,7 @@ static int check_room(struct genstore *st, int64_t generation, const struct cont
 
 int control_post(struct genstore *st, int64_t generation, const struct control *c, int64_t *ret_id)
 {
-	STMT q = db_stmt(&st->db, "INSERT INTO generation_controls (generation_request_id, command, decision_id, choice, input, created_at)"
+	STMT q = db_stmt(&st->db, "INSERT INTO main.generation_controls (generation_request_id, command, decision_id, choice, input, created_at)"
 				  " VALUES (?, ?, ?, ?, ?, ?)");
 	char now[CLOCK_TEXT];
 	int r = check_room(st, generation, c);
@@ -94,7 +94,7 @@ int control_next(struct genstore *st, int64_t generation, int64_t after, struct 
 
 int control_done(struct genstore *st, int64_t id)
 {
-	STMT q = db_stmt(&st->db, "DELETE FROM generation_controls WHERE id = ?");
+	STMT q = db_stmt(&st->db, "DELETE FROM main.generation_controls WHERE id = ?");
 
 	bind_i64(&q, id);
 	return stmt_run(&q);
@@ -102,7 +102,7 @@ int control_done(struct genstore *st, int64_t id)
 
 int control_refuse(struct genstore *st, int64_t id, const char *why)
 {
-	STMT q = db_stmt(&st->db, "UPDATE generation_controls SET refused = ? WHERE id = ?");
+	STMT q = db_stmt(&st->db, "UPDATE main.generation_controls SET refused = ? WHERE id = ?");
 
 	bind_text(&q, why);
 	bind_i64(&q, id);
@@ -125,11 +125,11 @@ int control_state(struct genstore *st, int64_t id, char **ret_why)
 int control_clear(struct genstore *st, const char *request_id)
 {
 	/* A refusal stays until it is read, or until nobody can be there any more to read it. */
-	STMT q = db_stmt(&st->db, "DELETE FROM generation_controls WHERE (command IN ('cancel', 'stop') OR created_at < ?)"
+	STMT q = db_stmt(&st->db, "DELETE FROM main.generation_controls WHERE (command IN ('cancel', 'stop') OR created_at < ?)"
 				  " AND generation_request_id = (SELECT id FROM generation_requests WHERE request_id = ?)");
-	STMT u = db_stmt(&st->db, "UPDATE generation_controls SET refused = 'its genstore ended before this was done'"
+	STMT u = db_stmt(&st->db, "UPDATE main.generation_controls SET refused = 'its genstore ended before this was done'"
 				  " WHERE refused IS NULL AND generation_request_id = (SELECT id FROM generation_requests WHERE request_id = ?)");
-	STMT p = db_stmt(&st->db, "DELETE FROM generation_questions WHERE generation_request_id ="
+	STMT p = db_stmt(&st->db, "DELETE FROM main.generation_questions WHERE generation_request_id ="
 				  " (SELECT id FROM generation_requests WHERE request_id = ?)");
 	char old[CLOCK_TEXT];
 	int r;

@@ -2,7 +2,7 @@
 
 int cost_add(struct genstore *st, int64_t generation, const struct cost *c)
 {
-	STMT q = db_stmt(&st->db, "INSERT INTO generation_costs(generation_request_id, iteration_number, input_tokens, output_tokens,"
+	STMT q = db_stmt(&st->db, "INSERT INTO main.generation_costs(generation_request_id, iteration_number, input_tokens, output_tokens,"
 				  " duration_ms, cost_usd, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)");
 	char now[CLOCK_TEXT];
 

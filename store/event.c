@@ -67,7 +67,7 @@ static int printable_line(struct buf *out, const char *line, size_t n)
 int event_add(struct genstore *st, int64_t generation, const char *type, const char *level, const char *line, size_t n,
 	      const char *data)
 {
-	STMT q = db_stmt(&st->db, "INSERT INTO generation_events(generation_request_id, position, at, type, level, line, data, sum)"
+	STMT q = db_stmt(&st->db, "INSERT INTO main.generation_events(generation_request_id, position, at, type, level, line, data, sum)"
 				  " VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
 	AUTO(buf_release) struct buf text = BUF_INIT;
 	char now[CLOCK_TEXT];

@@ -127,7 +127,7 @@ static int prepare(struct genstore *st, const struct generation *g, struct seal 
 
 static int put_archive(struct genstore *st, const struct generation *g, struct ending *e)
 {
-	STMT q = db_stmt(&st->db, "INSERT INTO archive(generation_request_id, seal_id, metadata_id, sealed_at) VALUES (?, ?, ?, ?)");
+	STMT q = db_stmt(&st->db, "INSERT INTO main.archive(generation_request_id, seal_id, metadata_id, sealed_at) VALUES (?, ?, ?, ?)");
 	AUTO(stage_freep) struct stage *stage = NULL; /* begun in here, no collection can come between */
 	int64_t slot, metadata_id;
 	char now[CLOCK_TEXT];
@@ -148,7 +148,7 @@ static int put_archive(struct genstore *st, const struct generation *g, struct e
 /* The columns of the schema clean-up plan. */
 static int set_columns(struct genstore *st, int64_t id, const struct completion *c, const char *deployment)
 {
-	STMT q = db_stmt(&st->db, "UPDATE generation_requests SET github_url = coalesce(nullif(?2, ''), github_url),"
+	STMT q = db_stmt(&st->db, "UPDATE main.generation_requests SET github_url = coalesce(nullif(?2, ''), github_url),"
 				  " artifacts_github_url = coalesce(rtrim(nullif(?2, ''), '/') || '-artifacts', artifacts_github_url),"
 				  " github_commit = coalesce(?3, github_commit), deployment_url = coalesce(?4, deployment_url),"
 				  " last_session_id = coalesce(?5, last_session_id),"
@@ -176,7 +176,7 @@ int generation_schema(struct genstore *st, int64_t id, char **ret_json)
 
 int generation_set_schema(struct genstore *st, int64_t id, const char *schema)
 {
-	STMT q = db_stmt(&st->db, "UPDATE generation_requests SET schema_snapshot = ?2 WHERE id = ?1 AND schema_snapshot IS NULL");
+	STMT q = db_stmt(&st->db, "UPDATE main.generation_requests SET schema_snapshot = ?2 WHERE id = ?1 AND schema_snapshot IS NULL");
 
 	bind_i64(&q, id);
 	bind_text(&q, schema);
@@ -197,7 +197,7 @@ static int audit_project(struct genstore *st, const struct generation *g, const 
 
 int generation_set_project(struct genstore *st, const struct generation *g, const char *ref)
 {
-	STMT q = db_stmt(&st->db, "UPDATE generation_requests SET supabase_project_ref = ?2 WHERE id = ?1 AND supabase_project_ref IS NOT ?2");
+	STMT q = db_stmt(&st->db, "UPDATE main.generation_requests SET supabase_project_ref = ?2 WHERE id = ?1 AND supabase_project_ref IS NOT ?2");
 	int r;
 
 	bind_i64(&q, g->id);

@@ -212,7 +212,7 @@ static int put_archive(struct foreign *f, struct put *p)
 
 static int insert_archive(struct genstore *st, const struct generation *g, const struct foreign *f, const struct put *p, int64_t metadata)
 {
-	STMT q = db_stmt(&st->db, "INSERT INTO archive(generation_request_id, seal_id, content_id, metadata_id, sealed_at)"
+	STMT q = db_stmt(&st->db, "INSERT INTO main.archive(generation_request_id, seal_id, content_id, metadata_id, sealed_at)"
 				  " VALUES (?, nullif(?, 0), nullif(?, 0), ?, ?)");
 	AUTO(buf_release) struct buf text = BUF_INIT;
 	struct seal s = { .size = f->result.size };
@@ -350,7 +350,7 @@ int foreign_receive(struct foreign *f, const struct foreign_receive *how, struct
 
 static int set_metadata(struct genstore *st, int64_t generation, int64_t content)
 {
-	STMT q = db_stmt(&st->db, "UPDATE archive SET metadata_id = ? WHERE generation_request_id = ?");
+	STMT q = db_stmt(&st->db, "UPDATE main.archive SET metadata_id = ? WHERE generation_request_id = ?");
 
 	bind_i64(&q, content);
 	bind_i64(&q, generation);
@@ -359,10 +359,10 @@ static int set_metadata(struct genstore *st, int64_t generation, int64_t content
 
 static int move_to_app(struct genstore *st, int64_t generation, const char *app_id, const char *name)
 {
-	STMT q = db_stmt(&st->db, "UPDATE generation_requests SET app_id = ?2, app_name = ?3, generation_number ="
+	STMT q = db_stmt(&st->db, "UPDATE main.generation_requests SET app_id = ?2, app_name = ?3, generation_number ="
 				  " (SELECT 1 + max(last_generation_number, coalesce((SELECT max(generation_number) FROM generation_requests"
 				  "  WHERE app_id = ?2), 0)) FROM apps WHERE id = ?2) WHERE id = ?1");
-	STMT number = db_stmt(&st->db, "UPDATE apps SET last_generation_number ="
+	STMT number = db_stmt(&st->db, "UPDATE main.apps SET last_generation_number ="
 				       " (SELECT generation_number FROM generation_requests WHERE id = ?2) WHERE id = ?1");
 	int r;
 
@@ -378,7 +378,7 @@ static int move_to_app(struct genstore *st, int64_t generation, const char *app_
 
 static int remove_empty_app(struct genstore *st, const char *app_id)
 {
-	STMT q = db_stmt(&st->db, "DELETE FROM apps WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM generation_requests WHERE app_id = ?1)");
+	STMT q = db_stmt(&st->db, "DELETE FROM main.apps WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM generation_requests WHERE app_id = ?1)");
 
 	bind_text(&q, app_id);
 	return stmt_run(&q);

@@ -168,7 +168,7 @@ int generation_before(struct genstore *st, int64_t id, struct generation *ret_g)
 /* One more than any the app has or had: what was removed leaves its number unused. */
 static int next_number(struct genstore *st, const char *app_id, int64_t *ret_number)
 {
-	STMT q = db_stmt(&st->db, "UPDATE apps SET last_generation_number = 1 + max(last_generation_number,"
+	STMT q = db_stmt(&st->db, "UPDATE main.apps SET last_generation_number = 1 + max(last_generation_number,"
 				  " coalesce((SELECT max(generation_number) FROM generation_requests WHERE app_id = ?1), 0))"
 				  " WHERE id = ?1 RETURNING last_generation_number");
 	int r;
@@ -212,7 +212,7 @@ static int choose_app(struct genstore *st, const struct generation_request *req,
 static int insert_request(struct genstore *st, const struct generation_request *req, const char *user_id, const char *app_id,
 			  const char *request_id, int64_t number)
 {
-	STMT q = db_stmt(&st->db, "INSERT INTO generation_requests(request_id, uuid, app_id, user_id, app_name, prompt,"
+	STMT q = db_stmt(&st->db, "INSERT INTO main.generation_requests(request_id, uuid, app_id, user_id, app_name, prompt,"
 				  " initial_prompt, status, generation_type, mode, max_iterations, current_iteration,"
 				  " generation_number, parent_request_id, created_at, updated_at)"
 				  " VALUES (?, ?, ?, ?, ?, ?6, coalesce((SELECT initial_prompt FROM generation_requests"
@@ -306,7 +306,7 @@ static int audit_status(struct genstore *st, int64_t id, const char *status)
 
 int generation_set_status(struct genstore *st, int64_t id, const char *status, const char *error_message)
 {
-	STMT q = db_stmt(&st->db, "UPDATE generation_requests SET status = ?2, error_message = coalesce(?3, error_message),"
+	STMT q = db_stmt(&st->db, "UPDATE main.generation_requests SET status = ?2, error_message = coalesce(?3, error_message),"
 				  " updated_at = ?4, completed_at = CASE WHEN ?2 IN ('completed', 'failed', 'cancelled')"
 				  " THEN coalesce(completed_at, ?4) ELSE completed_at END WHERE id = ?1");
 	char now[CLOCK_TEXT];
@@ -332,7 +332,7 @@ int generation_set_status(struct genstore *st, int64_t id, const char *status, c
 
 int generation_set_session(struct genstore *st, int64_t id, const char *session_id)
 {
-	STMT q = db_stmt(&st->db, "UPDATE generation_requests SET last_session_id = ?2 WHERE id = ?1 AND last_session_id IS NOT ?2");
+	STMT q = db_stmt(&st->db, "UPDATE main.generation_requests SET last_session_id = ?2 WHERE id = ?1 AND last_session_id IS NOT ?2");
 
 	bind_i64(&q, id);
 	bind_text(&q, session_id);
@@ -364,7 +364,7 @@ static int remove_screenshots(struct genstore *st, const struct generation *g)
 	filter.organization_id = s.organization_id;
 	if ((r = artifact_remove(st, &filter, &removed)))
 		return r;
-	STMT q = db_stmt(&st->db, "DELETE FROM sessions WHERE session_id = ?1 AND NOT EXISTS (SELECT 1 FROM artifacts WHERE session_id = ?1)");
+	STMT q = db_stmt(&st->db, "DELETE FROM main.sessions WHERE session_id = ?1 AND NOT EXISTS (SELECT 1 FROM artifacts WHERE session_id = ?1)");
 
 	bind_text(&q, s.id);
 	return stmt_run(&q);
@@ -393,7 +393,7 @@ int generation_remove(struct genstore *st, int64_t id)
 	if ((r = audit_write(st, "generation.remove", g.request_id, buf_str(&details))) || (r = remove_screenshots(st, &g)))
 		return r;
 
-	STMT q = db_stmt(&st->db, "DELETE FROM generation_requests WHERE id = ?");
+	STMT q = db_stmt(&st->db, "DELETE FROM main.generation_requests WHERE id = ?");
 
 	bind_i64(&q, id);
 	if ((r = stmt_run(&q)))

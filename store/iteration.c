@@ -42,7 +42,7 @@ static int load(struct stmt *q, struct iteration *ret_it)
 static int insert(struct genstore *st, int64_t generation, int64_t number, const char *type, const struct manifest *m,
 		  const char *prompt, const char *metadata, const char *now)
 {
-	STMT q = db_stmt(&st->db, "INSERT INTO iteration_snapshots(generation_request_id, iteration_number, snapshot_type,"
+	STMT q = db_stmt(&st->db, "INSERT INTO main.iteration_snapshots(generation_request_id, iteration_number, snapshot_type,"
 				  " files_snapshot, prompt_used, timestamp, metadata)"
 				  " VALUES (?, ?, ?, json_object('manifest', ?, 'files', ?, 'bytes', ?), ?, ?, ?)");
 
@@ -60,7 +60,7 @@ static int insert(struct genstore *st, int64_t generation, int64_t number, const
 
 static int set_current(struct genstore *st, int64_t generation, int64_t number, const char *now)
 {
-	STMT q = db_stmt(&st->db, "UPDATE generation_requests SET current_iteration = ?, updated_at = ? WHERE id = ?");
+	STMT q = db_stmt(&st->db, "UPDATE main.generation_requests SET current_iteration = ?, updated_at = ? WHERE id = ?");
 
 	bind_i64(&q, number);
 	bind_text(&q, now);

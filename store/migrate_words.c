@@ -45,6 +45,10 @@ static const struct {
 	{ 12, true, "SELECT format('drops the links of the audit trail (%d); its rows stay', count(*)) FROM audit_chain" },
 	{ 13, false, "SELECT 'adds the place of the key of what is sealed'" },
 	{ 13, true, "SELECT format('drops the store''s key: %d sealed values cannot be opened any more', count(*)) FROM user_secrets" },
+	{ 14, false, "SELECT 'adds the role viewer and the access keys of the S3 endpoint'" },
+	{ 14, true,
+	  "SELECT format('ends the memberships of %d viewers, drops %d access keys', (SELECT count(*) FROM memberships WHERE role = 'viewer'),"
+	  " (SELECT count(*) FROM access_keys))" },
 	{ 7, true, "SELECT 'brings back download_url and conversation, empty'" },
 	{ 6, true, "SELECT 'removes the table of states: any status can follow any'" },
 	{ 4, true,

@@ -133,7 +133,7 @@ static int audit_by_id(struct genstore *st, const char *action, int64_t id, cons
 
 int outbox_add(struct genstore *st, int64_t generation, const char *remote, int64_t *ret_id)
 {
-	STMT q = db_stmt(&st->db, "INSERT INTO outbox(generation_request_id, remote, queued_at, updated_at) VALUES (?1, ?2, ?3, ?3)"
+	STMT q = db_stmt(&st->db, "INSERT INTO main.outbox(generation_request_id, remote, queued_at, updated_at) VALUES (?1, ?2, ?3, ?3)"
 				  " ON CONFLICT (generation_request_id, remote) DO UPDATE SET state = 'queued', error = NULL, retry_at = NULL,"
 				  " updated_at = excluded.updated_at WHERE state = 'failed'");
 	AUTO(outbox_row_release) struct outbox_row row = { 0 };
@@ -168,7 +168,7 @@ static int audit_all(struct genstore *st, const char *remote, int64_t count)
 
 int outbox_add_all(struct genstore *st, const char *remote, int64_t *ret_count)
 {
-	STMT q = db_stmt(&st->db, "INSERT INTO outbox(generation_request_id, remote, queued_at, updated_at)"
+	STMT q = db_stmt(&st->db, "INSERT INTO main.outbox(generation_request_id, remote, queued_at, updated_at)"
 				  " SELECT generation_request_id, ?1, ?2, ?2 FROM archive WHERE true ORDER BY generation_request_id"
 				  " ON CONFLICT (generation_request_id, remote) DO UPDATE SET state = 'queued', error = NULL, retry_at = NULL,"
 				  " updated_at = excluded.updated_at WHERE state = 'failed'");
@@ -190,7 +190,7 @@ int outbox_add_all(struct genstore *st, const char *remote, int64_t *ret_count)
 
 int outbox_cancel(struct genstore *st, int64_t generation, const char *remote)
 {
-	STMT q = db_stmt(&st->db, "DELETE FROM outbox WHERE generation_request_id = ? AND remote = ? AND state <> 'synced'");
+	STMT q = db_stmt(&st->db, "DELETE FROM main.outbox WHERE generation_request_id = ? AND remote = ? AND state <> 'synced'");
 	AUTO(outbox_row_release) struct outbox_row row = { 0 };
 	int r;
 
@@ -221,7 +221,7 @@ static int change(struct genstore *st, struct stmt *q)
 
 int outbox_begin(struct genstore *st, int64_t id)
 {
-	STMT q = db_stmt(&st->db, "UPDATE outbox SET state = 'syncing', attempts = attempts + 1, sent = 0, updated_at = ?2 WHERE id = ?1");
+	STMT q = db_stmt(&st->db, "UPDATE main.outbox SET state = 'syncing', attempts = attempts + 1, sent = 0, updated_at = ?2 WHERE id = ?1");
 	char now[CLOCK_TEXT];
 
 	store_now(st, now);
@@ -232,7 +232,7 @@ int outbox_begin(struct genstore *st, int64_t id)
 
 int outbox_progress(struct genstore *st, int64_t id, int64_t sent)
 {
-	STMT q = db_stmt(&st->db, "UPDATE outbox SET sent = ?2 WHERE id = ?1");
+	STMT q = db_stmt(&st->db, "UPDATE main.outbox SET sent = ?2 WHERE id = ?1");
 
 	bind_i64(&q, id);
 	bind_i64(&q, sent);
@@ -241,7 +241,7 @@ int outbox_progress(struct genstore *st, int64_t id, int64_t sent)
 
 int outbox_put_back(struct genstore *st, int64_t id, bool failed, const char *words, const char *retry_at)
 {
-	STMT q = db_stmt(&st->db, "UPDATE outbox SET state = ?2, error = coalesce(?3, error), retry_at = ?4, sent = 0, updated_at = ?5"
+	STMT q = db_stmt(&st->db, "UPDATE main.outbox SET state = ?2, error = coalesce(?3, error), retry_at = ?4, sent = 0, updated_at = ?5"
 				  " WHERE id = ?1 AND state <> 'synced'");
 	char now[CLOCK_TEXT];
 	int r;
@@ -262,7 +262,7 @@ int outbox_put_back(struct genstore *st, int64_t id, bool failed, const char *wo
 
 int outbox_recover(struct genstore *st)
 {
-	STMT q = db_stmt(&st->db, "UPDATE outbox SET state = 'queued', sent = 0 WHERE state = 'syncing'");
+	STMT q = db_stmt(&st->db, "UPDATE main.outbox SET state = 'queued', sent = 0 WHERE state = 'syncing'");
 	int r = change(st, &q);
 
 	return r == -ENOENT ? 0 : r;
@@ -299,7 +299,7 @@ static int put_object(struct genstore *st, int64_t id, const struct remote_objec
 /* The column of the schema: where it is in the bucket. */
 static int put_path(struct genstore *st, int64_t id)
 {
-	STMT q = db_stmt(&st->db, "UPDATE generation_requests SET s3_path = 'generations/' || request_id || '/app.tar.gz'"
+	STMT q = db_stmt(&st->db, "UPDATE main.generation_requests SET s3_path = 'generations/' || request_id || '/app.tar.gz'"
 				  " WHERE id = (SELECT generation_request_id FROM outbox WHERE id = ? AND remote = 's3')");
 
 	bind_i64(&q, id);
@@ -308,7 +308,7 @@ static int put_path(struct genstore *st, int64_t id)
 
 int outbox_synced(struct genstore *st, int64_t id, const char *url, const struct remote_object *objects, size_t count)
 {
-	STMT q = db_stmt(&st->db, "UPDATE outbox SET state = 'synced', error = NULL, retry_at = NULL, url = ?2, sent = 0, updated_at = ?3"
+	STMT q = db_stmt(&st->db, "UPDATE main.outbox SET state = 'synced', error = NULL, retry_at = NULL, url = ?2, sent = 0, updated_at = ?3"
 				  " WHERE id = ?1");
 	char now[CLOCK_TEXT];
 	int r;

@@ -12,7 +12,7 @@ void question_release(struct question *q)
 
 int question_put(struct genstore *st, int64_t generation, const struct question *a)
 {
-	STMT q = db_stmt(&st->db, "INSERT OR REPLACE INTO generation_questions (generation_request_id, decision_id, parent_id, action, prompt,"
+	STMT q = db_stmt(&st->db, "INSERT OR REPLACE INTO main.generation_questions (generation_request_id, decision_id, parent_id, action, prompt,"
 				  " suggested_task, options, allow_editor, asked_at, until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
 	bind_i64(&q, generation);
@@ -30,7 +30,7 @@ int question_put(struct genstore *st, int64_t generation, const struct question 
 
 int question_drop(struct genstore *st, int64_t generation)
 {
-	STMT q = db_stmt(&st->db, "DELETE FROM generation_questions WHERE generation_request_id = ?");
+	STMT q = db_stmt(&st->db, "DELETE FROM main.generation_questions WHERE generation_request_id = ?");
 
 	bind_i64(&q, generation);
 	return stmt_run(&q);

@@ -55,7 +55,7 @@ static int from_json(const char *text, char ***ret_words, size_t *ret_count)
 
 int run_put(struct genstore *st, int64_t generation, const struct run *run)
 {
-	STMT q = db_stmt(&st->db, "INSERT OR REPLACE INTO generation_runs (generation_request_id, command, env, silence_ms, max_bytes,"
+	STMT q = db_stmt(&st->db, "INSERT OR REPLACE INTO main.generation_runs (generation_request_id, command, env, silence_ms, max_bytes,"
 				  " decision_ms, parent_iteration) VALUES (?, ?, ?, ?, ?, ?, ?)");
 	AUTO(buf_release) struct buf command = BUF_INIT, env = BUF_INIT;
 	int r;

@@ -86,7 +86,7 @@ static int audit(struct genstore *st, const char *action, const char *user_id, c
 /* The row that is there keeps its id. */
 static int write_row(struct genstore *st, const char *id, const char *user_id, const char *provider, const char *sealed, const char *expires_at)
 {
-	STMT q = db_stmt(&st->db, "INSERT INTO user_secrets (id, user_id, provider, encrypted_token, expires_at, created_at, updated_at)"
+	STMT q = db_stmt(&st->db, "INSERT INTO main.user_secrets (id, user_id, provider, encrypted_token, expires_at, created_at, updated_at)"
 				  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (user_id, provider) DO UPDATE SET"
 				  " encrypted_token = excluded.encrypted_token, expires_at = excluded.expires_at, updated_at = excluded.updated_at");
 	const char *const texts[] = { id, user_id, provider, sealed, expires_at };
@@ -145,7 +145,7 @@ int secret_open(struct genstore *st, const uint8_t key[ENVELOPE_KEY], const stru
 
 int secret_remove(struct genstore *st, const char *user_id, const char *provider)
 {
-	STMT q = db_stmt(&st->db, "DELETE FROM user_secrets WHERE user_id = ? AND provider = ?");
+	STMT q = db_stmt(&st->db, "DELETE FROM main.user_secrets WHERE user_id = ? AND provider = ?");
 	int r = db_exec(&st->db, "PRAGMA secure_delete = ON");
 
 	if (r)
@@ -164,7 +164,7 @@ int secret_remove(struct genstore *st, const char *user_id, const char *provider
 
 static int rewrap_row(struct genstore *st, const struct secret *s, const uint8_t old[ENVELOPE_KEY], const uint8_t new[ENVELOPE_KEY])
 {
-	STMT q = db_stmt(&st->db, "UPDATE user_secrets SET encrypted_token = ? WHERE id = ?");
+	STMT q = db_stmt(&st->db, "UPDATE main.user_secrets SET encrypted_token = ? WHERE id = ?");
 	AUTO(free_ptr) char *sealed = NULL;
 	int r = envelope_rewrap(old, new, PARTS_OF(s->id, s->user_id, s->provider), s->sealed, &sealed);
 

@@ -1,4 +1,7 @@
 #include "store/session.h"
+#include "store/access.h"
+#include "store/app.h"
+#include "store/audit.h"
 #include "store/base/utf8.h"
 #include "store/sums.h"
 
@@ -6,21 +9,23 @@
 
 /* Sessions and conversations differ in where they are written down. */
 struct kind {
-	const char *what, *table, *by_id, *by_name, *named, *insert;
+	const char *what, *table, *by_id, *by_name, *named, *taken, *insert;
 };
 
 static const struct kind session = {
 	"session", "sessions", "SELECT session_id, organization_id FROM sessions WHERE session_id = ?",
 	"SELECT session_id, organization_id FROM sessions WHERE name = ?1 AND (?2 IS NULL OR organization_id = ?2) LIMIT 2",
 	"SELECT 1 FROM sessions WHERE session_id = ? AND +name = ?",
-	"INSERT INTO sessions (session_id, organization_id, name, created_at) VALUES (?, ?, ?, ?)"
+	"SELECT 1 FROM main.sessions WHERE session_id = ? AND organization_id <> ?",
+	"INSERT INTO main.sessions (session_id, organization_id, name, created_at) VALUES (?, ?, ?, ?)"
 	" ON CONFLICT (session_id) DO UPDATE SET name = coalesce(name, excluded.name)",
 };
 static const struct kind conversation = {
 	"conversation", "conversations", "SELECT conversation_id, organization_id FROM conversations WHERE conversation_id = ?",
 	"SELECT conversation_id, organization_id FROM conversations WHERE name = ?1 AND (?2 IS NULL OR organization_id = ?2) LIMIT 2",
 	"SELECT 1 FROM conversations WHERE conversation_id = ? AND +name = ?",
-	"INSERT INTO conversations (conversation_id, organization_id, name, created_at) VALUES (?, ?, ?, ?)"
+	"SELECT 1 FROM main.conversations WHERE conversation_id = ? AND organization_id <> ?",
+	"INSERT INTO main.conversations (conversation_id, organization_id, name, created_at) VALUES (?, ?, ?, ?)"
 	" ON CONFLICT (conversation_id) DO UPDATE SET name = coalesce(name, excluded.name)",
 };
 
@@ -147,9 +152,19 @@ static int insert(struct genstore *st, const struct kind *k, const struct sessio
 	return stmt_run(&q);
 }
 
+/* 1: the id is that of another organization's, whether the handle shows that or not. */
+static int is_taken(struct genstore *st, const struct kind *k, const struct session *s)
+{
+	STMT q = db_stmt(&st->db, k->taken);
+
+	bind_text(&q, s->id);
+	bind_text(&q, s->organization_id);
+	return stmt_step(&q);
+}
+
 static int make(struct genstore *st, const struct kind *k, const char *organization_id, const char *text, struct session *ret_s)
 {
-	struct session s, other;
+	struct session s;
 	bool is_id = as_uuid(text, s.id);
 	int r = find(st, k, organization_id, text, ret_s);
 
@@ -158,11 +173,9 @@ static int make(struct genstore *st, const struct kind *k, const char *organizat
 	if (!is_id && ((r = check_name(st, k->what, text)) || (r = id_uuid5(organization_id, text, s.id))))
 		return r;
 	memcpy(s.organization_id, organization_id, ID_UUID);
-	if ((r = find_id(st, k, s.id, &other)) < 0)
-		return r;
-	if (r && strcmp(other.organization_id, organization_id) != 0)
-		return fail(st, -EPERM, "the ", k->what, text, " belongs to another organization");
-	if ((r = insert(st, k, &s, is_id ? NULL : text)))
+	if ((r = is_taken(st, k, &s)))
+		return r < 0 ? r : fail(st, -EPERM, "the ", k->what, text, " belongs to another organization");
+	if ((r = access_check(st, organization_id, ACCESS_WRITE)) || (r = insert(st, k, &s, is_id ? NULL : text)))
 		return r;
 	*ret_s = s;
 	return 0;
@@ -208,7 +221,7 @@ int organization_find(struct genstore *st, const char *text, char ret_id[ID_UUID
 
 static int organization_insert(struct genstore *st, const char *id, const char *name)
 {
-	STMT q = db_stmt(&st->db, "INSERT INTO organizations (organization_id, name, created_at) VALUES (?, ?, ?)");
+	STMT q = db_stmt(&st->db, "INSERT INTO main.organizations (organization_id, name, created_at) VALUES (?, ?, ?)");
 	char now[CLOCK_TEXT];
 
 	store_now(st, now);
@@ -216,6 +229,41 @@ static int organization_insert(struct genstore *st, const char *id, const char *
 	bind_text(&q, name);
 	bind_text(&q, now);
 	return stmt_run(&q);
+}
+
+/* The organization that is called like a user is that user's, who is its owner: what his generations leave goes there. */
+static int own_it(struct genstore *st, const char *organization_id, const char *name)
+{
+	STMT q = db_stmt(&st->db, "INSERT INTO main.memberships (organization_id, user_id, role, created_at)"
+				  " SELECT ?, id, 'owner', ? FROM main.users WHERE name = ?");
+	char now[CLOCK_TEXT];
+
+	store_now(st, now);
+	bind_text(&q, organization_id);
+	bind_text(&q, now);
+	bind_text(&q, name);
+	return stmt_run(&q);
+}
+
+/* A limited handle makes one only that is called like its user, and none that others have. */
+static int may_make(struct genstore *st, const char *text)
+{
+	AUTO(free_ptr) char *user = NULL;
+	int r;
+
+	if (!access_is_limited(st))
+		return 0;
+	if (!*st->subject.user_id || *st->subject.organization_id)
+		return fail(st, -ENOENT, "no ", "organization", text, "");
+	if ((r = user_name(st, st->subject.user_id, &user)))
+		return r;
+
+	STMT q = db_stmt(&st->db, "SELECT 1 FROM main.organizations WHERE name = ?");
+
+	bind_text(&q, text);
+	if (strcmp(user, text) != 0 || (r = stmt_step(&q)))
+		return r < 0 ? r : fail(st, -ENOENT, "no ", "organization", text, "");
+	return 0;
 }
 
 int organization_make(struct genstore *st, const char *text, char ret_id[ID_UUID])
@@ -228,8 +276,12 @@ int organization_make(struct genstore *st, const char *text, char ret_id[ID_UUID
 		return r < 0 ? r : 0;
 	if (!is_id && ((r = check_name(st, "organization", text)) || (r = id_uuid4(&st->ids, id))))
 		return r;
-	if ((r = organization_insert(st, id, is_id ? id : text)))
+
+	TXN t = txn_begin(&st->db);
+
+	if ((r = t.error) || (r = may_make(st, text)) || (r = organization_insert(st, id, is_id ? id : text)) || (r = own_it(st, id, text)) ||
+	    (r = audit_change(st, "org.add", id, "name", NULL, is_id ? id : text)))
 		return r;
 	memcpy(ret_id, id, ID_UUID);
-	return 0;
+	return txn_commit(&t);
 }

@@ -23,7 +23,8 @@ int session_find(struct genstore *st, const char *organization_id, const char *t
 int conversation_find(struct genstore *st, const char *organization_id, const char *text, char ret_id[ID_UUID]);
 
 /*
- * The same, made where there is none, in the caller's transaction. -EINVAL for what is no name: empty, longer than SESSION_NAME_MAX,
+ * The same, made where there is none, in the caller's transaction or their own. A limited handle (access.h) makes no organization but the one that
+ * is called like its user: -ENOENT for others. -EINVAL for what is no name: empty, longer than SESSION_NAME_MAX,
  * not UTF-8, with control characters. -EPERM for a UUID that another organisation has.
  */
 int organization_make(struct genstore *st, const char *text, char ret_id[ID_UUID]);

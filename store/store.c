@@ -1,4 +1,5 @@
 #include "store/store.h"
+#include "store/access.h"
 #include "store/direct.h"
 #include "store/foreign_index.h"
 #include "store/migrate_verify.h"
@@ -247,6 +248,8 @@ int genstore_open(struct genstore *st, const char *path, unsigned flags)
 		r = check_version(st, flags);
 	if (!r && (flags & GENSTORE_UNTRUSTED))
 		r = verify_tables(st);
+	if (!r)
+		r = access_apply(st);
 	if (r)
 		close_store(st);
 	return r;

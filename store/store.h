@@ -19,6 +19,9 @@ struct foreign_cache;
 struct fragmenter;
 struct piece_cache;
 
+/* For whom a handle is: a user, what he has in one organization, or one organization. "": no matter which; both: the file's owner. */
+struct access_subject { char user_id[ID_UUID], organization_id[ID_UUID]; };
+
 struct genstore {
 	struct db db;
 	char *path;
@@ -26,6 +29,7 @@ struct genstore {
 	struct clock clock;
 	int64_t source_date;           /* mtime of what is sealed, seconds since the epoch; -1: when its generation was created */
 	struct id_source ids;
+	struct access_subject subject; /* access_limit() */
 	char actor[ID_UUID];           /* the user for whom things are done, as the audit trail names him; "": the local user */
 	struct fragmenter *fragmenter; /* made at first use: store_fragmenter() */
 	struct piece_cache *pieces;    /* made at first use: piece_borrow() */

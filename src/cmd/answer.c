@@ -64,11 +64,11 @@ static int run_say(struct cli *cli, int argc UNUSED, char **argv)
 }
 
 const struct command command_answer = {
-	.name = "answer", .arguments = "REQ --choice C", .summary = "answers what a generation asks", .options = options,
+	.name = "answer", .access = FOR_USERS, .arguments = "REQ --choice C", .summary = "answers what a generation asks", .options = options,
 	.run = run_answer, .min_args = 1, .max_args = 1,
 };
 
 const struct command command_say = {
-	.name = "say", .arguments = "REQ TEXT", .summary = "tells a running generator something", .run = run_say,
+	.name = "say", .access = FOR_USERS, .arguments = "REQ TEXT", .summary = "tells a running generator something", .run = run_say,
 	.min_args = 2, .max_args = 2,
 };

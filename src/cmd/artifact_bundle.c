@@ -68,6 +68,6 @@ static int run(struct cli *cli, int argc UNUSED, char **argv UNUSED)
 }
 
 const struct command command_artifact_bundle = {
-	.name = "artifact bundle", .arguments = "--session S", .summary = "writes a session's artifacts as a ZIP file",
+	.name = "artifact bundle", .access = FOR_USERS, .arguments = "--session S", .summary = "writes a session's artifacts as a ZIP file",
 	.options = options, .run = run,
 };

@@ -68,6 +68,6 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 }
 
 const struct command command_artifact_get = {
-	.name = "artifact get", .arguments = "TYPE/NAME --session S", .summary = "writes an artifact", .options = options, .run = run,
+	.name = "artifact get", .access = FOR_USERS, .arguments = "TYPE/NAME --session S", .summary = "writes an artifact", .options = options, .run = run,
 	.min_args = 1, .max_args = 1,
 };

@@ -165,5 +165,5 @@ static int run(struct cli *cli, int argc UNUSED, char **argv UNUSED)
 }
 
 const struct command command_artifact_list = {
-	.name = "artifact list", .arguments = "", .summary = "lists artifacts in the order of their paths", .options = options, .run = run,
+	.name = "artifact list", .access = FOR_USERS, .arguments = "", .summary = "lists artifacts in the order of their paths", .options = options, .run = run,
 };

@@ -118,7 +118,7 @@ static int run(struct cli *cli, int argc, char **argv)
 }
 
 const struct command command_artifact_put = {
-	.name = "artifact put", .arguments = "FILE|FOLDER|-... --session S --org O --type T",
+	.name = "artifact put", .access = FOR_USERS, .arguments = "FILE|FOLDER|-... --session S --org O --type T",
 	.summary = "keeps files as artifacts of a session, all or none", .options = options, .run = run, .min_args = 1, .max_args = -1,
 	.more = "A folder's files keep their paths within it. A name that is there is replaced.",
 };

@@ -124,7 +124,7 @@ static int run(struct cli *cli, int argc, char **argv)
 }
 
 const struct command command_artifact_rm = {
-	.name = "artifact rm", .arguments = "TYPE/NAME|TYPE/... --session S", .summary = "removes artifacts", .options = options, .run = run,
+	.name = "artifact rm", .access = FOR_USERS, .arguments = "TYPE/NAME|TYPE/... --session S", .summary = "removes artifacts", .options = options, .run = run,
 	.min_args = 1, .max_args = -1,
 	.more = "A path that ends in '/' stands for all that is in it.",
 };

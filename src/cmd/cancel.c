@@ -74,12 +74,12 @@ static int run_cancel(struct cli *cli, int argc UNUSED, char **argv)
 }
 
 const struct command command_pause = {
-	.name = "pause", .arguments = "REQ", .summary = "stops a running generation where it stands", .run = run_pause,
+	.name = "pause", .access = FOR_USERS, .arguments = "REQ", .summary = "stops a running generation where it stands", .run = run_pause,
 	.min_args = 1, .max_args = 1,
 };
 
 const struct command command_cancel = {
-	.name = "cancel", .arguments = "REQ", .summary = "ends a generation that is queued, runs or is paused", .options = options,
+	.name = "cancel", .access = FOR_USERS, .arguments = "REQ", .summary = "ends a generation that is queued, runs or is paused", .options = options,
 	.run = run_cancel, .min_args = 1, .max_args = 1,
 	.more = "Its finished iterations are kept, and what else is in its workspace as a snapshot.",
 };

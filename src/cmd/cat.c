@@ -55,6 +55,6 @@ static int run(struct cli *cli, int argc, char **argv)
 }
 
 const struct command command_cat = {
-	.name = "cat", .arguments = "REV:PATH...", .summary = "writes files to standard output", .run = run,
+	.name = "cat", .access = FOR_USERS, .arguments = "REV:PATH...", .summary = "writes files to standard output", .run = run,
 	.min_args = 1, .max_args = -1,
 };

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 static struct {
-	const char *store;
+	const char *store, *token_file;
 	bool json, quiet, verbose, untrusted, help, version;
 } global;
 
@@ -18,6 +18,7 @@ static const struct opt global_options[] = {
 	{ "json", 0, OPT_FLAG, &global.json, NULL, "one JSON object a line on stdout" },
 	{ "quiet", 'q', OPT_FLAG, &global.quiet, NULL, "errors only" },
 	{ "verbose", 'v', OPT_FLAG, &global.verbose, NULL, "say more" },
+	{ "token-file", 0, OPT_TEXT, &global.token_file, "FILE", "as the user of the token in it ($GENSTORE_TOKEN)" },
 	{ "untrusted", 0, OPT_FLAG, &global.untrusted, NULL, "verify all of the store first" },
 	{ "help", 'h', OPT_FLAG, &global.help, NULL, "this help" },
 	{ 0 },
@@ -291,6 +292,7 @@ static int run_command(struct cli *cli, const struct command *c, int argc, char 
 		return r;
 	cli->json = global.json;
 	cli->untrusted = global.untrusted;
+	cli->token_file = global.token_file;
 	cli->verbosity = global.quiet ? -1 : global.verbose;
 	if (global.help) {
 		cli_help(stdout, c);

@@ -46,6 +46,7 @@ struct cli {
 	const struct command *command;
 	struct genstore *st;
 	char *owned_path;
+	const char *token_file; /* --token-file: whoever the token is for runs the command */
 };
 
 enum opt_kind {
@@ -67,6 +68,12 @@ struct opt {
 	const char *help;
 };
 
+/*
+ * Who may run it. Of users it sees what is theirs (store/access.h); what reads or changes the file as a whole is its owner's, and with
+ * a token there is no such command.
+ */
+enum command_access { FOR_OWNER, FOR_USERS };
+
 struct command {
 	const char *name;
 	const char *arguments; /* "REQ [FILE]" */
@@ -77,6 +84,7 @@ struct command {
 	bool hidden;
 	const char *more;      /* lines for its help, or NULL */
 	bool rest;             /* what follows "--" is a command line: options are not looked for in it */
+	enum command_access access;
 	const struct command *const *commands; /* a group: its commands, named "group word", to a NULL; it has no run */
 };
 

@@ -35,7 +35,7 @@ static int run(struct cli *cli, int argc, char **argv)
 }
 
 const struct command command_continue = {
-	.name = "continue", .arguments = "REQ [-- COMMAND [ARG]...]", .summary = "lets a paused generation go on", .run = run,
+	.name = "continue", .access = FOR_USERS, .arguments = "REQ [-- COMMAND [ARG]...]", .summary = "lets a paused generation go on", .run = run,
 	.min_args = 1, .max_args = -1,
 	.more = "Where its process is gone, it runs here, on the workspace that it left, with the command that it was\n"
 		"begun with, or with COMMAND.",

@@ -145,5 +145,5 @@ static int run(struct cli *cli, int argc, char **argv)
 }
 
 const struct command command_cost = {
-	.name = "cost", .arguments = "[REQ]", .summary = "what generations took: tokens, time and money", .options = options, .run = run, .max_args = 1,
+	.name = "cost", .access = FOR_USERS, .arguments = "[REQ]", .summary = "what generations took: tokens, time and money", .options = options, .run = run, .max_args = 1,
 };

@@ -171,6 +171,6 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 }
 
 const struct command command_diff = {
-	.name = "diff", .arguments = "REV REV", .summary = "says what changed from one tree to another", .options = options,
+	.name = "diff", .access = FOR_USERS, .arguments = "REV REV", .summary = "says what changed from one tree to another", .options = options,
 	.run = run, .min_args = 2, .max_args = 2,
 };

@@ -64,6 +64,6 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 }
 
 const struct command command_fork = {
-	.name = "fork", .arguments = "REV --app-name NAME", .summary = "makes a new app from a tree", .options = options,
+	.name = "fork", .access = FOR_USERS, .arguments = "REV --app-name NAME", .summary = "makes a new app from a tree", .options = options,
 	.run = run, .min_args = 1, .max_args = 1,
 };

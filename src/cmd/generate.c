@@ -258,7 +258,7 @@ static int run(struct cli *cli, int argc, char **argv)
 }
 
 const struct command command_generate = {
-	.name = "generate", .arguments = "[-- COMMAND [ARG]...]", .summary = "generates an app, from request to sealed archive",
+	.name = "generate", .access = FOR_USERS, .arguments = "[-- COMMAND [ARG]...]", .summary = "generates an app, from request to sealed archive",
 	.options = options, .run = run, .max_args = -1, .rest = true,
 	.more = "COMMAND runs in an empty folder and writes the app there; what it prints is the log. Without\n"
 		"COMMAND the built-in example generator runs. For example:\n"

@@ -124,6 +124,6 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 }
 
 const struct command command_get = {
-	.name = "get", .arguments = "REQ", .summary = "writes a generation's app.tar.gz", .options = options, .run = run,
+	.name = "get", .access = FOR_USERS, .arguments = "REQ", .summary = "writes a generation's app.tar.gz", .options = options, .run = run,
 	.min_args = 1, .max_args = 1,
 };

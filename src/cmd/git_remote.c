@@ -45,7 +45,7 @@ static int run(struct cli *cli, int argc, char **argv)
 }
 
 const struct command command_git_remote = {
-	.name = "git-remote-genstore", .arguments = "REMOTE URL", .summary = "lets git clone from a store", .run = run,
+	.name = "git-remote-genstore", .access = FOR_USERS, .arguments = "REMOTE URL", .summary = "lets git clone from a store", .run = run,
 	.min_args = 1, .max_args = 2, .hidden = true, .rest = true,
 	.more = "git runs it for 'git clone genstore::REQ'; there is no other use for it.",
 };

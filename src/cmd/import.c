@@ -214,6 +214,6 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 }
 
 const struct command command_import = {
-	.name = "import", .arguments = "FOLDER|FILE.tar.gz --app-name NAME", .summary = "keeps a folder or an archive as a generation", .options = options,
+	.name = "import", .access = FOR_USERS, .arguments = "FOLDER|FILE.tar.gz --app-name NAME", .summary = "keeps a folder or an archive as a generation", .options = options,
 	.run = run, .min_args = 1, .max_args = 1,
 };

@@ -157,5 +157,5 @@ static int run(struct cli *cli, int argc UNUSED, char **argv UNUSED)
 }
 
 const struct command command_list = {
-	.name = "list", .arguments = "", .summary = "lists the generations, newest first", .options = options, .run = run,
+	.name = "list", .access = FOR_USERS, .arguments = "", .summary = "lists the generations, newest first", .options = options, .run = run,
 };

@@ -140,6 +140,6 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 }
 
 const struct command command_log = {
-	.name = "log", .arguments = "REQ", .summary = "prints what the generator said", .options = options, .run = run,
+	.name = "log", .access = FOR_USERS, .arguments = "REQ", .summary = "prints what the generator said", .options = options, .run = run,
 	.min_args = 1, .max_args = 1,
 };

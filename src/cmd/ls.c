@@ -114,6 +114,6 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 }
 
 const struct command command_ls = {
-	.name = "ls", .arguments = "REV[:PATH]", .summary = "lists a directory of a tree", .options = options, .run = run,
+	.name = "ls", .access = FOR_USERS, .arguments = "REV[:PATH]", .summary = "lists a directory of a tree", .options = options, .run = run,
 	.min_args = 1, .max_args = 1,
 };

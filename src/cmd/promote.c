@@ -155,6 +155,6 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 }
 
 const struct command command_promote = {
-	.name = "promote", .arguments = "REV", .summary = "makes an earlier tree its app's newest generation", .options = options,
+	.name = "promote", .access = FOR_USERS, .arguments = "REV", .summary = "makes an earlier tree its app's newest generation", .options = options,
 	.run = run, .min_args = 1, .max_args = 1,
 };

@@ -74,7 +74,7 @@ static int run(struct cli *cli, int argc, char **argv)
 }
 
 const struct command command_push = {
-	.name = "push", .arguments = "REQ [URL]", .summary = "sends a generation's history to a git server", .run = run,
+	.name = "push", .access = FOR_USERS, .arguments = "REQ [URL]", .summary = "sends a generation's history to a git server", .run = run,
 	.min_args = 1, .max_args = 2,
 	.more = "URL is https://host/path of a repository that is there; without it, the setting git.remote_template names it.",
 };

@@ -103,6 +103,6 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 }
 
 const struct command command_restore = {
-	.name = "restore", .arguments = "REV FOLDER", .summary = "writes a tree into a new or empty folder", .run = run,
+	.name = "restore", .access = FOR_USERS, .arguments = "REV FOLDER", .summary = "writes a tree into a new or empty folder", .run = run,
 	.min_args = 2, .max_args = 2,
 };

@@ -163,6 +163,6 @@ static int run(struct cli *cli, int argc, char **argv)
 }
 
 const struct command command_rm = {
-	.name = "rm", .arguments = "REQ... | --app NAME --keep-last K", .summary = "removes generations", .options = options,
+	.name = "rm", .access = FOR_USERS, .arguments = "REQ... | --app NAME --keep-last K", .summary = "removes generations", .options = options,
 	.run = run, .max_args = -1,
 };

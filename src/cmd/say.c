@@ -1,4 +1,5 @@
 /* What a command says on stderr, and how it fails. */
+#include "src/cmd/credential.h"
 #include "src/cmd/out.h"
 #include "store/base/utf8.h"
 
@@ -12,7 +13,7 @@ int cli_exit_code(int r)
 		{ 0, EXIT_DONE },          { ENOENT, EXIT_NONE },      { EPERM, EXIT_NONE },
 		{ EINVAL, EXIT_USAGE },    { EBUSY, EXIT_LOCKED },     { EUCLEAN, EXIT_DAMAGED },
 		{ EBADMSG, EXIT_DAMAGED }, { EPROTO, EXIT_NEWER },     { EINTR, EXIT_INTERRUPTED },
-		{ EHOSTUNREACH, EXIT_REMOTE }, { ENOTUNIQ, EXIT_USAGE },
+		{ EHOSTUNREACH, EXIT_REMOTE }, { ENOTUNIQ, EXIT_USAGE }, { EKEYREJECTED, EXIT_KEY },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
@@ -132,7 +133,9 @@ int cli_open(struct cli *cli, unsigned flags)
 	r = genstore_open(cli->st, cli->store_path, flags);
 	if (r == -ENOENT)
 		return tell(cli, EXIT_NO_STORE, genstore_errmsg(cli->st));
-	return r ? cli_fail(cli, r) : obey_source_date(cli);
+	if (r)
+		return cli_fail(cli, r);
+	return (r = credential_apply(cli)) ? r : obey_source_date(cli);
 }
 
 /* Names in it can come from a store that somebody else wrote: nothing steers the terminal. */

@@ -157,16 +157,16 @@ static int run_rm(struct cli *cli, int argc UNUSED, char **argv)
 }
 
 static const struct command command_secret_set = {
-	.name = "secret set", .arguments = "PROVIDER", .summary = "seals a token for another service", .options = set_options, .run = run_set, .min_args = 1, .max_args = 1,
+	.name = "secret set", .access = FOR_USERS, .arguments = "PROVIDER", .summary = "seals a token for another service", .options = set_options, .run = run_set, .min_args = 1, .max_args = 1,
 };
 static const struct command command_secret_list = {
-	.name = "secret list", .arguments = "", .summary = "lists what there is, without values", .options = list_options, .run = run_list,
+	.name = "secret list", .access = FOR_USERS, .arguments = "", .summary = "lists what there is, without values", .options = list_options, .run = run_list,
 };
 static const struct command command_secret_get = {
-	.name = "secret get", .arguments = "PROVIDER", .summary = "prints one", .options = get_options, .run = run_get, .min_args = 1, .max_args = 1,
+	.name = "secret get", .access = FOR_USERS, .arguments = "PROVIDER", .summary = "prints one", .options = get_options, .run = run_get, .min_args = 1, .max_args = 1,
 };
 static const struct command command_secret_rm = {
-	.name = "secret rm", .arguments = "PROVIDER", .summary = "removes one", .options = rm_options, .run = run_rm, .min_args = 1, .max_args = 1,
+	.name = "secret rm", .access = FOR_USERS, .arguments = "PROVIDER", .summary = "removes one", .options = rm_options, .run = run_rm, .min_args = 1, .max_args = 1,
 };
 static const struct command *const group[] = { &command_secret_set, &command_secret_list, &command_secret_get, &command_secret_rm, NULL };
 

@@ -287,6 +287,6 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 }
 
 const struct command command_show = {
-	.name = "show", .arguments = "REQ", .summary = "shows one generation in full", .run = run,
+	.name = "show", .access = FOR_USERS, .arguments = "REQ", .summary = "shows one generation in full", .run = run,
 	.min_args = 1, .max_args = 1,
 };

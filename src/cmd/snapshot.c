@@ -88,7 +88,7 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 }
 
 const struct command command_snapshot = {
-	.name = "snapshot", .arguments = "REQ", .summary = "keeps the tree of a generation as it is now", .options = options,
+	.name = "snapshot", .access = FOR_USERS, .arguments = "REQ", .summary = "keeps the tree of a generation as it is now", .options = options,
 	.run = run, .min_args = 1, .max_args = 1,
 	.more = "Prints what the snapshot is called, for restore, diff, ls, cat and generate --resume.",
 };

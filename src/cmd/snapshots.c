@@ -111,6 +111,6 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 }
 
 const struct command command_snapshots = {
-	.name = "snapshots", .arguments = "REV", .summary = "lists the iterations of a generation", .options = options,
+	.name = "snapshots", .access = FOR_USERS, .arguments = "REV", .summary = "lists the iterations of a generation", .options = options,
 	.run = run, .min_args = 1, .max_args = 1,
 };

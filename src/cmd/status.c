@@ -118,5 +118,5 @@ static int run(struct cli *cli, int argc, char **argv)
 }
 
 const struct command command_status = {
-	.name = "status", .arguments = "[REQ...]", .summary = "what is synced, and what waits to be", .run = run, .max_args = -1,
+	.name = "status", .access = FOR_USERS, .arguments = "[REQ...]", .summary = "what is synced, and what waits to be", .run = run, .max_args = -1,
 };

@@ -392,7 +392,7 @@ static int run(struct cli *cli, int argc, char **argv)
 }
 
 const struct command command_sync = {
-	.name = "sync", .arguments = "[REQ...]", .summary = "sends generations to a bucket", .options = options, .run = run,
+	.name = "sync", .access = FOR_USERS, .arguments = "[REQ...]", .summary = "sends generations to a bucket", .options = options, .run = run,
 	.max_args = -1,
 	.more = "Without REQ and --all it goes on with what is in the outbox. The bucket is the setting s3.bucket\n"
 		"(genstore config), keys are found as by Amazon's tools: in the environment, else in ~/.aws.",

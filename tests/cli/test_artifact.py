@@ -141,7 +141,7 @@ def test_putting_again_replaces_and_leaves_the_old_bytes_to_gc(put, get, listed,
     assert after == {**before, "size": 11}
     assert get("terraform/main.tf") == b"two, longer"
     with sqlite3.connect(genstore.store) as db:
-        assert [row[0] for row in db.execute("SELECT action FROM audit_log ORDER BY id")] == ["artifact.put", "artifact.replace"]
+        assert [row[0] for row in db.execute("SELECT action FROM audit_log WHERE action <> 'org.add' ORDER BY id")] == ["artifact.put", "artifact.replace"]
     assert genstore("gc", "--json").json[-1]["contents"] == 1
     assert get("terraform/main.tf") == b"two, longer"
     genstore("check", "--read-data")

@@ -13,8 +13,10 @@ TRIGGERS = ("audit_log_is_never_changed", "audit_log_is_never_removed_from", "au
 
 
 @pytest.fixture
-def put(genstore, store, tmp_path):
-    """Puts a.md with that text; what it is called in the trail is its storage path's last word."""
+def put(genstore, shell, tmp_path):
+    """Puts a.md with that text; what it is called in the trail is its storage path's last word. The organization is there, in no trail."""
+    shell("INSERT INTO organizations (name) VALUES ('o')")
+
     def run(text, name="a.md"):
         (tmp_path / name).write_text(text)
         genstore("artifact", "put", "--session", "s", "--org", "o", "--type", "readme", tmp_path / name)

@@ -28,7 +28,7 @@ def commands_of(genstore):
 
 def options_of(genstore, *command, part="options:"):
     shown = genstore("help", *command).out.split(f"\n{part}\n")
-    return set(re.findall(r"^ {2,6}(?:-\w, )?(--[a-z-]+)", shown[1].split("\n\n")[0], re.M)) if len(shown) > 1 else set()
+    return set(re.findall(r"^ {2,6}(?:-\w, )?(--[a-z0-9-]+)", shown[1].split("\n\n")[0], re.M)) if len(shown) > 1 else set()
 
 
 def manual_section(title):
@@ -44,7 +44,7 @@ def manual_entries():
 def manual_options(text):
     """The options that a text explains, in the tags of its lists."""
     tags = re.findall(r"^\.It (Fl .*)", text, re.M)
-    return {"-" + name for tag in tags for name in re.findall(r"Fl (-[a-z-]+)", tag)}
+    return {"-" + name for tag in tags for name in re.findall(r"Fl (-[a-z0-9-]+)", tag)}
 
 
 def test_the_manual_explains_every_command_in_the_order_of_the_help(genstore):

@@ -7,6 +7,8 @@
 
 enum { MOUNT_NAME_MAX = 1100 }; /* bytes: of a user, of an organization */
 
+struct mount_hooks;
+
 struct mount_options {
 	const char *store;      /* an existing file */
 	const char *mountpoint; /* an existing directory; NULL: mount_default() makes one */
@@ -15,6 +17,7 @@ struct mount_options {
 	bool executes, noexec;    /* likewise */
 	bool nonempty;          /* whatever is in the folder already */
 	int64_t uid, gid;       /* -1: the caller's */
+	const struct mount_hooks *hooks; /* hooks.h; NULL: nothing can be sent */
 	int64_t at;             /* the store as it was then, seconds since the epoch; 0: as it is */
 	char owner[MOUNT_NAME_MAX], organization[MOUNT_NAME_MAX]; /* whose things alone are shown, as they were given; "": everybody's */
 	struct access_subject subject; /* what the caller has made of these two */

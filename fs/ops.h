@@ -2,7 +2,7 @@
 #ifndef GENSTORE_FS_OPS_H
 #define GENSTORE_FS_OPS_H
 
-#include "fs/node.h"
+#include "fs/sync.h"
 
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
@@ -15,6 +15,7 @@ enum { READ_MAX = 1 << 20, REPORTED = 64 };
 struct server {
 	struct view *view;
 	struct scribe *scribe; /* NULL: read only */
+	struct sender sender;
 	struct fuse_session *session;
 	pthread_key_t workers; /* a struct worker a thread */
 	bool syslog;           /* where complaints go; else stderr */

@@ -1,6 +1,7 @@
 /* Operations on names and attributes. */
 #include "fs/ops_inside.h"
 #include "fs/rules.h"
+#include "fs/sync.h"
 
 static int check_setattr(struct view *v, fuse_ino_t ino, const struct stat *attr, int to_set)
 {
@@ -221,13 +222,38 @@ void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 	fuse_reply_err(req, r ? -r : -drafts_rename(write_drafts(req), n.id, new_name));
 }
 
-/* The sync attribute is read only for now. */
-void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value UNUSED, size_t n UNUSED, int flags UNUSED)
+static void queue(fuse_req_t req, fuse_ino_t ino, const char *remotes)
 {
-	op_removexattr(req, ino, name);
+	struct view *v = write_server(req)->view;
+	int64_t generation;
+
+	/* Of what shows a generation this is the one attribute that can be written. */
+	if (sync_generation(v, shown_ino(v, ino), &generation))
+		fuse_reply_err(req, -rule(v, ino, CHANGE_XATTR));
+	else
+		write_ask(req, (struct scribe_request){ .order = SCRIBE_QUEUE, .file = generation, .name = remotes, .done = write_answer });
+}
+
+void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t n, int flags UNUSED)
+{
+	char remotes[32] = "";
+
+	if (strcmp(name, SYNC_ATTRIBUTE)) {
+		fuse_reply_err(req, -rule(write_server(req)->view, ino, CHANGE_XATTR));
+		return;
+	}
+	if (n < sizeof(remotes))
+		memcpy(remotes, value, n);
+	if (n >= sizeof(remotes) || strlen(remotes) != n || sync_parse(remotes))
+		fuse_reply_err(req, EINVAL);
+	else
+		queue(req, ino, remotes);
 }
 
 void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
-	fuse_reply_err(req, strcmp(name, "user.genstore.sync") == 0 ? EOPNOTSUPP : -rule(write_server(req)->view, ino, CHANGE_XATTR));
+	if (strcmp(name, SYNC_ATTRIBUTE))
+		fuse_reply_err(req, -rule(write_server(req)->view, ino, CHANGE_XATTR));
+	else
+		queue(req, ino, "");
 }

@@ -14,13 +14,20 @@ static struct job *next_job(struct scribe *s)
 	return job;
 }
 
+static ssize_t run(struct scribe *s, const struct job *job)
+{
+	if (!job->write && job->what.order == SCRIBE_QUEUE)
+		return scribe_queue(s, job->what.file, job->name);
+	return scribe_run(s, drafts_own(s->drafts, job->what.file), job);
+}
+
 static void *work(void *arg)
 {
 	struct scribe *s = arg;
 	struct job *job;
 
 	while ((job = next_job(s))) {
-		ssize_t r = scribe_run(s, drafts_own(s->drafts, job->what.file), job);
+		ssize_t r = run(s, job);
 
 		if (job->what.done)
 			job->what.done(job->what.arg, r, s->reply);

@@ -17,9 +17,10 @@ enum {
 	SCRIBE_IN_ORDER = 1, /* uploads that go straight into the store at a time; each needs FOREIGN_MEMORY. Others are spooled */
 };
 
-/* A line about what nobody else will hear of. */
+/* say: a line about what nobody else will hear of. */
 struct scribe_sink {
 	void (*say)(void *arg, const char *line);
+	void (*send)(void *arg); /* something waits in the outbox that can be sent now */
 	void *arg;
 };
 
@@ -41,6 +42,7 @@ enum scribe_order {
 	SCRIBE_RELEASE,  /* the last handle was: whatever is whole and was not received yet is now */
 	SCRIBE_RENAME,   /* to the final name: received now */
 	SCRIBE_DROP,
+	SCRIBE_QUEUE,    /* a generation, whose id is in file, into the outbox for the remotes that name lists; "": out of it */
 };
 enum {
 	SCRIBE_LAST = 1,   /* nobody can write any more through what was closed */

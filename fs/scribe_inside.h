@@ -28,6 +28,8 @@ struct scribe {
 
 /* By the scribe's thread: one job. f is NULL when the draft is gone. What was read is in s->reply. */
 ssize_t scribe_run(struct scribe *s, struct draft_file *f, const struct job *job);
+/* One about a generation. */
+int scribe_queue(struct scribe *s, int64_t generation, const char *remotes);
 void scribe_drop(struct scribe *s, struct draft_file *f);
 /* Whether any draft has bytes, for which the store has to stay open. */
 bool scribe_uploads(struct scribe *s);

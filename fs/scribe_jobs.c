@@ -1,5 +1,6 @@
 /* What the scribe does with what it is given. */
 #include "fs/scribe_inside.h"
+#include "fs/sync.h"
 #include "fs/upload.h"
 
 enum { READ_MOST = 1 << 20 };
@@ -283,6 +284,27 @@ static ssize_t do_read(struct scribe *s, struct draft_file *f, int64_t offset, s
 	return f->upload ? upload_read(f->upload, offset, n < READ_MOST ? n : READ_MOST, s->reply) : 0;
 }
 
+int scribe_queue(struct scribe *s, int64_t generation, const char *remotes)
+{
+	bool send = false;
+	char line[1200];
+	int r = need_store(s);
+
+	if (!r)
+		r = *remotes ? sync_queue(s->view, s->st, generation, remotes, &send) : sync_cancel(s->st, generation);
+	if (!r)
+		r = view_check(s->view);
+	if (!r && send)
+		s->sink.send(s->sink.arg);
+	if (!r || (r == -ENODATA && !*remotes))
+		return r;
+	snprintf(line, sizeof(line), "cannot sync: %s", s->st && *genstore_errmsg(s->st) ? genstore_errmsg(s->st) : strerror(-r));
+	s->sink.say(s->sink.arg, line);
+	if (s->st && s->st->db.broken)
+		give_up_store(s);
+	return r;
+}
+
 ssize_t scribe_run(struct scribe *s, struct draft_file *f, const struct job *job)
 {
 	if (!f)
@@ -306,6 +328,8 @@ ssize_t scribe_run(struct scribe *s, struct draft_file *f, const struct job *job
 		if (!seen(s, f).handles)
 			scribe_drop(s, f);
 		return 0;
+	case SCRIBE_QUEUE: /* is of no draft */
+		break;
 	}
 	return -EINVAL;
 }

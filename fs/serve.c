@@ -65,6 +65,13 @@ static void say_line(void *arg, const char *line)
 	server_say(arg, "%s", line);
 }
 
+static void want_sending(void *arg)
+{
+	struct server *s = arg;
+
+	s->sender.wanted = true;
+}
+
 /* As root only: the kernel's own read-ahead of 128 KiB is what everybody else has. */
 static void raise_readahead(const char *mountpoint)
 {
@@ -91,8 +98,10 @@ static void look(struct watching *w)
 	else if (r && !w->told)
 		server_say(w->server, "cannot follow '%s': %s", w->server->view->path, watch_errmsg(w->watch));
 	w->told = r != 0;
-	if (w->server->scribe)
-		look_at_drafts(w->server);
+	if (!w->server->scribe)
+		return;
+	look_at_drafts(w->server);
+	sender_look(&w->server->sender, w->server->view, say_line, w->server);
 }
 
 static void nothing(int sig UNUSED)
@@ -240,7 +249,7 @@ static int mount_session(const struct mount_options *o, struct server *s, struct
 
 static int start_scribe(struct server *s, struct view *v)
 {
-	const struct scribe_sink sink = { say_line, s };
+	const struct scribe_sink sink = { say_line, want_sending, s };
 	int r = drafts_new(&v->drafts);
 
 	block_signals();
@@ -266,6 +275,9 @@ static int serve_view(const struct mount_options *o, struct view *v, int ready, 
 			r = serve_session(&s, watch, o->mountpoint);
 		/* The kernel waits for answers that the scribe still owes. */
 		scribe_free(s.scribe);
+		/* What was asked for just before. */
+		if (s.scribe)
+			sender_look(&s.sender, v, say_line, &s);
 		fuse_session_unmount(s.session);
 		fuse_session_destroy(s.session);
 	}
@@ -298,6 +310,7 @@ int serve(const struct mount_options *o, int ready, struct buf *why)
 		v->noviews = o->noviews;
 		v->at = o->at;
 		v->subject = o->subject;
+		v->hooks = o->hooks;
 		v->uid = o->uid < 0 ? v->uid : (uid_t)o->uid;
 		v->gid = o->gid < 0 ? v->gid : (gid_t)o->gid;
 		r = serve_view(o, v, ready, why);

@@ -6,7 +6,7 @@ int status_json(struct genstore *st, char ret_text[STATUS_SIZE])
 	static const char *const states[] = { "queued", "generating", "paused", "completed", "failed", "cancelled" };
 	STMT q = db_stmt(&st->db, "SELECT status, count(*) FROM generation_requests GROUP BY status");
 	AUTO(buf_release) struct buf text = BUF_INIT;
-	int64_t counts[ARRAY_LEN(states)] = { 0 }, all = 0;
+	int64_t counts[ARRAY_LEN(states)] = { 0 }, all = 0, pending = 0;
 	struct jw j;
 	int r;
 
@@ -16,7 +16,7 @@ int status_json(struct genstore *st, char ret_text[STATUS_SIZE])
 				counts[i] = col_i64(&q, 1);
 		all += col_i64(&q, 1);
 	}
-	if (r < 0)
+	if (r < 0 || (r = db_number(&st->db, "SELECT count(*) FROM outbox WHERE state <> 'synced'", &pending)))
 		return r;
 	jw_begin(&j, &text, 2);
 	jw_object(&j, NULL);
@@ -24,7 +24,7 @@ int status_json(struct genstore *st, char ret_text[STATUS_SIZE])
 	jw_int(&j, "generations", all);
 	for (size_t i = 0; i < ARRAY_LEN(states); i++)
 		jw_int(&j, states[i], counts[i]);
-	jw_int(&j, "pending_syncs", 0);
+	jw_int(&j, "pending_syncs", pending);
 	jw_end(&j);
 	if (buf_error(&text) || text.len >= STATUS_SIZE || buf_fill(&text, ' ', STATUS_SIZE - 1 - text.len) ||
 	    buf_addc(&text, '\n'))

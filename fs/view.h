@@ -13,6 +13,7 @@
 struct cache;
 struct drafts;
 struct intern;
+struct mount_hooks;
 struct roll;
 
 /* What is under generations/<request_id>/, or iterations/<n>/. Once `sealed` (and always for a snapshot) it never changes. */
@@ -34,6 +35,7 @@ struct view {
 	bool noviews;
 	int64_t at;          /* as it was then; 0: as it is */
 	struct access_subject subject; /* whose things alone are shown */
+	const struct mount_hooks *hooks; /* NULL: nothing can be sent or fetched */
 	struct drafts *drafts; /* what is being written; NULL: this is read only */
 	struct cache *manifests, *objects;
 	struct intern *users, *apps;

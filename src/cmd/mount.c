@@ -2,12 +2,16 @@
 #include "src/cmd/out.h"
 
 #if HAVE_FUSE
+#include "fs/hooks.h"
 #include "fs/mount.h"
 #include "fs/mounts.h"
+#include "src/cmd/sync.h"
+#include "src/sync/lock.h"
+#include "src/sync/settings.h"
 #include "store/access.h"
 #include "store/app.h"
-#include "store/session.h"
 #include "store/base/utf8.h"
+#include "store/session.h"
 
 static struct { bool foreground; struct opt_list options; } o;
 
@@ -42,6 +46,27 @@ static int list_mounts(struct cli *cli)
 	return r ? cli_error(cli, EXIT_FAILED, "cannot read /proc/self/mountinfo: %s", strerror(-r)) : EXIT_DONE;
 }
 
+static int can_send(struct genstore *st, const char *remote, struct buf *why)
+{
+	AUTO(settings_release) struct settings set = { 0 };
+
+	if (!strcmp(remote, "s3"))
+		return settings_load(st, NULL, NULL, &set, why);
+	buf_addf(why, "%s is not in this version", remote);
+	return -EOPNOTSUPP;
+}
+
+static int send_all(const char *store, pid_t *ret_pid, struct buf *why)
+{
+	int r = sync_spawn(store, ret_pid);
+
+	if (r)
+		buf_addf(why, "cannot start 'genstore sync': %s; it sends what is queued", strerror(-r));
+	return r;
+}
+
+static const struct mount_hooks hooks = { .can_send = can_send, .send = send_all, .is_sending = lock_held };
+
 static int parse(struct mount_options *m, struct buf *why)
 {
 	int r = 0;
@@ -70,7 +95,7 @@ static int take_subject(struct cli *cli, struct mount_options *m)
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-	struct mount_options m = { .store = cli->store_path, .foreground = o.foreground, .uid = -1, .gid = -1 };
+	struct mount_options m = { .store = cli->store_path, .foreground = o.foreground, .uid = -1, .gid = -1, .hooks = &hooks };
 	AUTO(buf_release) struct buf why = BUF_INIT;
 	AUTO(free_ptr) char *made = NULL;
 	int r;

@@ -325,27 +325,39 @@ static int cancel(struct cli *cli, const struct idlist *generations, char **argv
 	return EXIT_DONE;
 }
 
-/* The same program, in a session of its own, works off the outbox. */
-static int detach(struct cli *cli)
+int sync_spawn(const char *store_path, pid_t *ret_pid)
 {
 	extern char **environ;
 	char program[] = "genstore", quiet[] = "--quiet", store[] = "--store", command[] = "sync";
-	char *argv[] = { program, quiet, store, (char *)(uintptr_t)cli->store_path, command, NULL };
+	char *argv[] = { program, quiet, store, (char *)(uintptr_t)store_path, command, NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;
-	pid_t pid;
+	sigset_t none, usual;
 	int r;
 
+	sigemptyset(&none);
+	sigemptyset(&usual);
+	sigaddset(&usual, SIGPIPE);
 	posix_spawn_file_actions_init(&files);
 	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &usual);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
-	r = posix_spawn(&pid, "/proc/self/exe", &files, &attributes, argv, environ);
+	r = posix_spawn(ret_pid, "/proc/self/exe", &files, &attributes, argv, environ);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&files);
+	return -r;
+}
+
+static int detach(struct cli *cli)
+{
+	pid_t pid;
+	int r = sync_spawn(cli->store_path, &pid);
+
 	if (r)
-		return cli_error(cli, EXIT_FAILED, "cannot go on in the background: %s; 'genstore sync' sends what is queued", strerror(r));
+		return cli_error(cli, EXIT_FAILED, "cannot go on in the background: %s; 'genstore sync' sends what is queued", strerror(-r));
 	cli_note(cli, "syncing in the background; 'genstore status' tells how far it is");
 	return EXIT_DONE;
 }

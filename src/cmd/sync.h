@@ -11,5 +11,7 @@ int sync_check_remotes(struct cli *cli, const char *remotes);
 int sync_check_settings(struct cli *cli);
 /* Sends these rows of the outbox (NULL: all), and tells how it went: an exit code. */
 int sync_rows(struct cli *cli, const struct idlist *only, bool watch);
+/* The same program, in a session of its own and without a terminal, works off the outbox of a store: 0 or a negative errno. */
+int sync_spawn(const char *store_path, pid_t *ret_pid);
 
 #endif

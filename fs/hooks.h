@@ -6,8 +6,7 @@
 
 struct mount_hooks {
 	/*
-	 * Whether something can be sent to this remote. -EOPNOTSUPP: there is no such remote here; any other error: not as things are, so that it
-	 * waits in the outbox, with the words in why.
+	 * Whether something can be sent to this remote. An error: not as things are, so that it waits in the outbox, with the words in why.
 	 */
 	int (*can_send)(struct genstore *st, const char *remote, struct buf *why);
 	/* Starts a process, a child, that works off the outbox and ends. */

@@ -2,6 +2,7 @@
 #include "fs/ops_inside.h"
 #include "fs/rules.h"
 #include "fs/sync.h"
+#include "store/outbox.h"
 
 static int check_setattr(struct view *v, fuse_ino_t ino, const struct stat *attr, int to_set)
 {
@@ -244,7 +245,7 @@ void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 	}
 	if (n < sizeof(remotes))
 		memcpy(remotes, value, n);
-	if (n >= sizeof(remotes) || strlen(remotes) != n || sync_parse(remotes))
+	if (n >= sizeof(remotes) || strlen(remotes) != n || outbox_remotes_check(remotes))
 		fuse_reply_err(req, EINVAL);
 	else
 		queue(req, ino, remotes);

@@ -4,8 +4,6 @@
 
 #include <sys/wait.h>
 
-static const char *const remotes[] = { "s3", "github" };
-
 /* As it is: what is 'syncing' while nobody is at it waits for the next who is. */
 static int state_of(struct view *v, struct genstore *st, struct outbox_row *row, const char **ret_state)
 {
@@ -37,10 +35,10 @@ int sync_state(struct view *v, struct genstore *st, int64_t generation, char ret
 	static const char *const order[] = { "failed", "syncing", "queued", "synced", "local" };
 	size_t first = ARRAY_LEN(order) - 1;
 
-	for (size_t i = 0; i < ARRAY_LEN(remotes); i++) {
+	for (int i = 0; i < OUTBOX_REMOTES; i++) {
 		AUTO(outbox_row_release) struct outbox_row row = { 0 };
 		const char *state;
-		int r = find(v, st, generation, remotes[i], &row, &state);
+		int r = find(v, st, generation, outbox_remotes[i], &row, &state);
 
 		if (r)
 			return r;
@@ -118,30 +116,6 @@ int sync_generation(struct view *v, uint64_t ino, int64_t *ret_generation)
 	}
 }
 
-/* Each remote of a list, without a copy: its number, or -1 at the end, or -2 for what is none. */
-static int next_remote(const char **list)
-{
-	size_t n = strcspn(*list, ",");
-	const char *at = *list;
-
-	if (!n && !*at)
-		return -1;
-	*list = at + n + (at[n] == ',' && at[n + 1]);
-	for (size_t i = 0; i < ARRAY_LEN(remotes); i++)
-		if (strlen(remotes[i]) == n && !memcmp(remotes[i], at, n))
-			return (int)i;
-	return -2;
-}
-
-int sync_parse(const char *value)
-{
-	int i = *value ? 0 : -2;
-
-	while (i >= 0)
-		i = next_remote(&value);
-	return i == -1 ? 0 : -EINVAL;
-}
-
 static int queue_one(struct genstore *st, int64_t generation, const char *remote, const char *why, bool *ret_waits)
 {
 	AUTO(outbox_row_release) struct outbox_row row = { 0 };
@@ -167,14 +141,12 @@ int sync_queue(struct view *v, struct genstore *st, int64_t generation, const ch
 		return r;
 	if (!g.metadata_id && generation_is_final(g.status))
 		return store_fail(st, -ENODATA, "'%s' has no archive: it is %s; there is nothing to send", g.request_id, g.status);
-	while ((i = next_remote(&list)) >= 0) {
+	while ((i = outbox_remote_next(&list)) >= 0) {
 		AUTO(buf_release) struct buf why = BUF_INIT;
-		int can = v->hooks->can_send(st, remotes[i], &why);
+		int can = v->hooks->can_send(st, outbox_remotes[i], &why);
 		bool waits;
 
-		if (can == -EOPNOTSUPP)
-			return store_fail(st, can, "%s", buf_str(&why));
-		if ((r = queue_one(st, generation, remotes[i], can ? buf_str(&why) : NULL, &waits)))
+		if ((r = queue_one(st, generation, outbox_remotes[i], can ? buf_str(&why) : NULL, &waits)))
 			return r;
 		*ret_send |= waits && !can;
 	}
@@ -189,8 +161,8 @@ int sync_cancel(struct genstore *st, int64_t generation)
 	TXN t = txn_begin(&st->db);
 
 	r = t.error;
-	for (size_t i = 0; i < ARRAY_LEN(remotes) && !r; i++) {
-		r = outbox_cancel(st, generation, remotes[i]);
+	for (int i = 0; i < OUTBOX_REMOTES && !r; i++) {
+		r = outbox_cancel(st, generation, outbox_remotes[i]);
 		count += !r;
 		r = r == -ENOENT ? 0 : r;
 	}

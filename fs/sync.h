@@ -18,11 +18,9 @@ int sync_remote(struct view *v, struct genstore *st, int64_t generation, const c
 
 /* The generation that the attribute of this inode is of; -EROFS: it has none that could be written. */
 int sync_generation(struct view *v, uint64_t ino, int64_t *ret_generation);
-/* "s3", "github" or both with a comma between: 0, -EINVAL. */
-int sync_parse(const char *value);
 /*
  * Puts a generation into the outbox for each remote of such a list, all or none. *ret_send: something waits that can be sent now.
- * -EOPNOTSUPP: a remote is not to be had; -ENODATA: it never will have an archive.
+ * -ENODATA: it never will have an archive.
  */
 int sync_queue(struct view *v, struct genstore *st, int64_t generation, const char *remotes, bool *ret_send);
 /* Takes it out again, for all remotes. -ENODATA: nothing was waiting. */

@@ -4,18 +4,33 @@
 
 #include <stddef.h>
 
-static const char *const remotes[] = { "s3", "github" };
+const char *const outbox_remotes[OUTBOX_REMOTES] = { [OUTBOX_S3] = "s3", [OUTBOX_GITHUB] = "github" };
 
 #define COLUMNS                                                                                                        \
 	"SELECT o.id, o.generation_request_id, o.attempts, o.sent, g.request_id, o.remote, o.state, o.error, o.retry_at, o.url,"     \
 	" o.queued_at, o.updated_at FROM outbox AS o JOIN generation_requests AS g ON g.id = o.generation_request_id "
 
-bool outbox_is_remote(const char *name)
+int outbox_remote_next(const char **list)
 {
-	for (size_t i = 0; i < ARRAY_LEN(remotes); i++)
-		if (!strcmp(remotes[i], name))
-			return true;
-	return false;
+	size_t n = strcspn(*list, ",");
+	const char *at = *list;
+
+	if (!n && !*at)
+		return -ENOENT;
+	*list = at + n + (at[n] == ',' && at[n + 1]);
+	for (int i = 0; i < OUTBOX_REMOTES; i++)
+		if (strlen(outbox_remotes[i]) == n && !memcmp(outbox_remotes[i], at, n))
+			return i;
+	return -EINVAL;
+}
+
+int outbox_remotes_check(const char *list)
+{
+	int i = *list ? 0 : -EINVAL;
+
+	while (i >= 0)
+		i = outbox_remote_next(&list);
+	return i == -ENOENT ? 0 : i;
 }
 
 /* Where the text columns of COLUMNS go. */
@@ -155,6 +170,16 @@ int outbox_add(struct genstore *st, int64_t generation, const char *remote, int6
 		return r;
 	*ret_id = row.id;
 	return 0;
+}
+
+int outbox_add_list(struct genstore *st, int64_t generation, const char *list)
+{
+	int64_t id;
+	int i, r = 0;
+
+	while (!r && (i = outbox_remote_next(&list)) >= 0)
+		r = outbox_add(st, generation, outbox_remotes[i], &id);
+	return r;
 }
 
 /* One row for all of them: their own say when they came. */
@@ -306,10 +331,19 @@ static int put_path(struct genstore *st, int64_t id)
 	return stmt_run(&q);
 }
 
-int outbox_synced(struct genstore *st, int64_t id, const char *url, const struct remote_object *objects, size_t count)
+static int set_synced(struct genstore *st, int64_t id, const char *url, const char *now)
 {
 	STMT q = db_stmt(&st->db, "UPDATE main.outbox SET state = 'synced', error = NULL, retry_at = NULL, url = ?2, sent = 0, updated_at = ?3"
 				  " WHERE id = ?1");
+
+	bind_i64(&q, id);
+	bind_text(&q, url);
+	bind_text(&q, now);
+	return change(st, &q);
+}
+
+int outbox_synced(struct genstore *st, int64_t id, const char *url, const struct remote_object *objects, size_t count)
+{
 	char now[CLOCK_TEXT];
 	int r;
 
@@ -317,15 +351,40 @@ int outbox_synced(struct genstore *st, int64_t id, const char *url, const struct
 
 	TXN t = txn_begin(&st->db);
 
-	bind_i64(&q, id);
-	bind_text(&q, url);
-	bind_text(&q, now);
-	if ((r = t.error) || (r = change(st, &q)) || (r = put_path(st, id)))
+	if ((r = t.error) || (r = set_synced(st, id, url, now)) || (r = put_path(st, id)))
 		return r;
 	for (size_t i = 0; i < count; i++)
 		if ((r = put_object(st, id, &objects[i], now)))
 			return r;
 	return (r = audit_by_id(st, "sync.done", id, "url", url)) ? r : txn_commit(&t);
+}
+
+/* The columns of the schema: where its history is. */
+static int put_history(struct genstore *st, int64_t id, const struct outbox_history *h)
+{
+	STMT q = db_stmt(&st->db, "UPDATE main.generation_requests SET github_url = ?2, github_commit = ?3, artifacts_github_url = ?4"
+				  " WHERE id = (SELECT generation_request_id FROM outbox WHERE id = ?1)");
+
+	bind_i64(&q, id);
+	bind_text(&q, h->url);
+	bind_text(&q, h->commit);
+	bind_text(&q, h->artifacts_url);
+	return stmt_run(&q);
+}
+
+int outbox_published(struct genstore *st, int64_t id, const struct outbox_history *h)
+{
+	char now[CLOCK_TEXT];
+	int r;
+
+	store_now(st, now);
+
+	TXN t = txn_begin(&st->db);
+
+	if ((r = t.error) || (r = set_synced(st, id, h->url, now)) || (r = put_history(st, id, h)) ||
+	    (r = audit_by_id(st, "sync.done", id, "url", h->url)))
+		return r;
+	return txn_commit(&t);
 }
 
 int remote_object_next(struct genstore *st, int64_t outbox_id, const char *after, struct remote_object *ret_o)

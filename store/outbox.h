@@ -8,8 +8,13 @@
 #include "store/base/hash.h"
 #include "store/store.h"
 
-/* The remotes, as they are written in commands and attributes: "s3", "github". */
-bool outbox_is_remote(const char *name);
+/* The remotes, as they are written in commands and attributes. */
+enum { OUTBOX_S3, OUTBOX_GITHUB, OUTBOX_REMOTES };
+extern const char *const outbox_remotes[OUTBOX_REMOTES]; /* "s3", "github" */
+/* The next of a list like "s3,github", which is moved on: its number, -ENOENT at the end, -EINVAL for what is none. */
+int outbox_remote_next(const char **list);
+/* 0 for a list that has at least one, and nothing else; -EINVAL. */
+int outbox_remotes_check(const char *list);
 
 struct outbox_row {
 	int64_t id, generation, attempts, sent;
@@ -22,6 +27,8 @@ void outbox_row_release(struct outbox_row *row);
  * transaction or its own. *ret_id: of the row.
  */
 int outbox_add(struct genstore *st, int64_t generation, const char *remote, int64_t *ret_id);
+/* The same for each remote of a list that outbox_remotes_check() has seen. */
+int outbox_add_list(struct genstore *st, int64_t generation, const char *list);
 /* All generations that have an archive, and are not there yet. *ret_count: how many were added, or are tried again. */
 int outbox_add_all(struct genstore *st, const char *remote, int64_t *ret_count);
 /* Takes it out again, unless it is synced: -ENOENT where nothing was waiting. An upload that goes on is given up by who sends. */
@@ -54,6 +61,10 @@ void remote_object_release(struct remote_object *o);
 
 /* Synced: the row with its URL, its objects, and the generation's s3_path, in one transaction. */
 int outbox_synced(struct genstore *st, int64_t id, const char *url, const struct remote_object *objects, size_t count);
+/* What a git host has of a generation. */
+struct outbox_history { const char *url, *commit, *artifacts_url; }; /* artifacts_url: NULL, there is none */
+/* Synced: the row with its URL, and github_url, github_commit and artifacts_github_url of the generation, in one transaction. */
+int outbox_published(struct genstore *st, int64_t id, const struct outbox_history *h);
 /* In order of their names; start with "". 1, 0 at the end. */
 int remote_object_next(struct genstore *st, int64_t outbox_id, const char *after, struct remote_object *ret_o);
 

@@ -37,7 +37,7 @@ static const struct opt options[] = {
 	{ "queue", 0, OPT_FLAG, &o.queue, NULL, "only writes the request, for a worker" },
 	{ "resume", 0, OPT_TEXT, &o.resume, "REV", "the app's next generation, on this tree" },
 	{ "image", 0, OPT_TEXT, &o.image, "IMAGE", "not in this version" },
-	{ "to", 0, OPT_TEXT, &o.to, "REMOTES", "sends it when it is complete (s3)" },
+	{ "to", 0, OPT_TEXT, &o.to, "REMOTES", "sends it when it is complete: s3, github or s3,github" },
 	{ 0 },
 };
 
@@ -150,7 +150,7 @@ static int refuse_later_ones(struct cli *cli)
 static int take_remote(struct cli *cli, struct flow_options *f)
 {
 	f->to = o.to;
-	return o.to ? sync_check_settings(cli) : 0;
+	return o.to ? sync_check_settings(cli, o.to) : 0;
 }
 
 /* The default store is made at first use. */

@@ -1,6 +1,6 @@
 #include "src/cmd/generate_view.h"
 #include "src/cmd/program.h"
-#include "src/sync/settings.h"
+#include "src/sync/publish.h"
 #include "store/base/utf8.h"
 #if HAVE_FUSE
 #include "fs/mounts.h"
@@ -130,6 +130,19 @@ static void show_status(struct view *v, const char *text, size_t n)
 	v->shown = true;
 }
 
+static void banner_github(const struct view *v, const struct generation *g)
+{
+	AUTO(free_ptr) char *place = NULL;
+	AUTO(buf_release) struct buf safe = BUF_INIT;
+
+	/* No memory for it: it is not known, as where nothing is configured. */
+	if (!hosting_place(v->cli->st, g->request_id, &place) && place)
+		utf8_printable(&safe, place, strlen(place));
+	else
+		buf_addf(&safe, "github.com/leo-generated/%s", g->request_id);
+	printf("  - GitHub: %s\n", buf_str(&safe));
+}
+
 static void banner(struct view *v, const struct generation *g)
 {
 	AUTO(buf_release) struct buf line = BUF_INIT;
@@ -158,8 +171,8 @@ static void banner(struct view *v, const struct generation *g)
 	       g->request_id, buf_str(&line));
 	buf_reset(&line);
 	utf8_printable(&line, v->place ? v->place : "", v->place ? strlen(v->place) : 0);
-	printf("  - S3: %sgenerations/%s/\n  - GitHub: github.com/leo-generated/%s\n",
-	       v->place ? buf_str(&line) : "s3://leo-saas-generated-apps-{account}/", g->request_id, g->request_id);
+	printf("  - S3: %sgenerations/%s/\n", v->place ? buf_str(&line) : "s3://leo-saas-generated-apps-{account}/", g->request_id);
+	banner_github(v, g);
 	printf("  - Local: /generations/%s/app.tar.gz", g->request_id);
 	if (v->mountpoint) {
 		buf_reset(&line);

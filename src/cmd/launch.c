@@ -144,12 +144,17 @@ int launch_names(struct buf *out)
 static int send_it(struct cli *cli, const char *request_id)
 {
 	AUTO(idlist_release) struct idlist rows = { 0 };
-	AUTO(outbox_row_release) struct outbox_row row = { 0 };
 	int64_t id;
-	int r;
+	int r = generation_id(cli->st, request_id, &id);
 
-	if ((r = generation_id(cli->st, request_id, &id)) || (r = outbox_find(cli->st, id, "s3", &row)) || (r = idlist_add(&rows, row.id)))
-		return r == -ENOENT ? 0 : cli_fail(cli, r);
+	for (int i = 0; i < OUTBOX_REMOTES && !r; i++) {
+		AUTO(outbox_row_release) struct outbox_row row = { 0 };
+
+		r = outbox_find(cli->st, id, outbox_remotes[i], &row);
+		r = r ? r == -ENOENT ? 0 : r : idlist_add(&rows, row.id);
+	}
+	if (r || !rows.count)
+		return r ? cli_fail(cli, r) : 0;
 	r = sync_rows(cli, &rows, false);
 	return r && r != EXIT_INTERRUPTED ? EXIT_PARTLY : r;
 }

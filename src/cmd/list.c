@@ -62,7 +62,7 @@ static void add_row(struct table *t, const struct generation *g, const struct sy
 	table_cell(t, g->created_at);
 	if (t->columns < COLUMNS)
 		return;
-	sync_state_words(s, g->archive_size, words);
+	sync_state_words(&s->places[s->first], g->archive_size, words);
 	table_cell(t, words);
 }
 
@@ -73,7 +73,7 @@ static void print_object(const struct generation *g, const struct sync_state *s)
 
 	out_object(&j, &line, "generation");
 	out_generation(&j, g);
-	sync_state_json(&j, s, g->archive_size);
+	sync_state_json(&j, s, g);
 	out_object_more(&j);
 }
 
@@ -89,11 +89,11 @@ static int print_some(struct cli *cli, const int64_t *ids, size_t count, bool ti
 	t.untitled = !titled;
 	for (size_t i = 0; i < count && !r && !ferror(stdout); i++) {
 		AUTO(generation_release) struct generation g = { 0 };
-		AUTO(sync_state_release) struct sync_state s = { .state = "local" };
+		AUTO(sync_state_release) struct sync_state s = SYNC_STATE_LOCAL;
 
 		r = generation_get(cli->st, ids[i], &g);
 		if (!r && any)
-			r = sync_state_get(cli->st, ids[i], "s3", &s);
+			r = sync_state_get(cli->st, ids[i], &s);
 		if (!r && cli->json)
 			print_object(&g, &s);
 		else if (!r)

@@ -46,16 +46,6 @@ static int list_mounts(struct cli *cli)
 	return r ? cli_error(cli, EXIT_FAILED, "cannot read /proc/self/mountinfo: %s", strerror(-r)) : EXIT_DONE;
 }
 
-static int can_send(struct genstore *st, const char *remote, struct buf *why)
-{
-	AUTO(settings_release) struct settings set = { 0 };
-
-	if (!strcmp(remote, "s3"))
-		return settings_load(st, NULL, NULL, &set, why);
-	buf_addf(why, "%s is not in this version", remote);
-	return -EOPNOTSUPP;
-}
-
 static int send_all(const char *store, pid_t *ret_pid, struct buf *why)
 {
 	int r = sync_spawn(store, ret_pid);
@@ -65,7 +55,7 @@ static int send_all(const char *store, pid_t *ret_pid, struct buf *why)
 	return r;
 }
 
-static const struct mount_hooks hooks = { .can_send = can_send, .send = send_all, .is_sending = lock_held };
+static const struct mount_hooks hooks = { .can_send = sync_can_send, .send = send_all, .is_sending = lock_held };
 
 static int parse(struct mount_options *m, struct buf *why)
 {

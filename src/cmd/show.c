@@ -51,7 +51,7 @@ static int facts_get(struct genstore *st, const struct revision *rev, struct fac
 	int64_t id = rev->generation.id;
 	int r;
 
-	if ((r = cost_total(st, id, &f->cost)) || (r = log_size(st, id, &f->log)) || (r = sync_state_get(st, id, "s3", &f->sync)) ||
+	if ((r = cost_total(st, id, &f->cost)) || (r = log_size(st, id, &f->log)) || (r = sync_state_get(st, id, &f->sync)) ||
 	    (r = count_screenshots(st, &rev->generation, f)) || (r = generation_schema(st, id, &f->schema)))
 		return r;
 	if ((r = question_get(st, id, &f->question)) && r != -ENOENT)
@@ -168,13 +168,16 @@ static void print_variables(const struct run *run)
 
 static void print_sync(const struct sync_state *s, int64_t size)
 {
-	char words[32];
-	const char *more = s->row.error ? s->row.error : s->row.url;
+	for (int i = 0; i < OUTBOX_REMOTES; i++) {
+		const struct sync_place *p = &s->places[i];
+		const char *more = p->row.error ? p->row.error : p->row.url;
+		char words[32];
 
-	if (!s->row.id)
-		return;
-	sync_state_words(s, size, words);
-	line("sync:", "%s%s%s", words, more ? ", " : "", more ? more : "");
+		if (!p->row.id)
+			continue;
+		sync_state_words(p, size, words);
+		line(i == OUTBOX_S3 ? "sync:" : "sync to github:", "%s%s%s", words, more ? ", " : "", more ? more : "");
+	}
 }
 
 /* "users (3), posts (2)": names, and how many columns. The column is anybody's who has the file. */
@@ -258,7 +261,7 @@ static void print_object(const struct generation *g, const struct facts *f)
 	jw_end(&j);
 	out_json(&j, "schema_snapshot", f->schema);
 	jw_int(&j, "log_size", f->log);
-	sync_state_json(&j, &f->sync, g->archive_size);
+	sync_state_json(&j, &f->sync, g);
 	jw_int(&j, "screenshots", f->screenshots);
 	jw_object(&j, "costs");
 	jw_int(&j, "input_tokens", f->cost.input_tokens);

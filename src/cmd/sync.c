@@ -4,6 +4,7 @@
 #include "src/cmd/out.h"
 #include "src/cmd/rev.h"
 #include "src/cmd/sync_state.h"
+#include "src/sync/publish.h"
 #include "src/sync/runner.h"
 
 #include <fcntl.h>
@@ -14,11 +15,11 @@
 static struct {
 	const char *to;
 	bool all, detach, cancel, watch;
-} o = { .to = "s3" };
+} o;
 
 static const struct opt options[] = {
 	{ "all", 'a', OPT_FLAG, &o.all, NULL, "all generations that have an archive" },
-	{ "to", 0, OPT_TEXT, &o.to, "REMOTES", "where to (s3)" },
+	{ "to", 0, OPT_TEXT, &o.to, "REMOTES", "where to: s3 (default), github, or s3,github" },
 	{ "detach", 'd', OPT_FLAG, &o.detach, NULL, "in the background: 'genstore status' tells how far it is" },
 	{ "cancel", 0, OPT_FLAG, &o.cancel, NULL, "takes out of the outbox what is not synced yet" },
 	{ "watch", 'w', OPT_FLAG, &o.watch, NULL, "keeps at it until Ctrl-C: what fails is tried again, what is new is sent" },
@@ -27,20 +28,28 @@ static const struct opt options[] = {
 
 int sync_check_remotes(struct cli *cli, const char *remotes)
 {
-	if (!strcmp(remotes, "s3"))
-		return 0;
-	if (!strcmp(remotes, "github") || !strcmp(remotes, "s3,github") || !strcmp(remotes, "github,s3"))
-		return cli_usage(cli, "--to github is not in this version");
-	return cli_usage(cli, "'%s' is no remote: s3", remotes);
+	return outbox_remotes_check(remotes) ? cli_usage(cli, "'%s' is no remote: s3, github or s3,github", remotes) : 0;
 }
 
-int sync_check_settings(struct cli *cli)
+int sync_can_send(struct genstore *st, const char *remote, struct buf *why)
 {
 	AUTO(settings_release) struct settings set = { 0 };
-	AUTO(buf_release) struct buf why = BUF_INIT;
-	int r = settings_load(cli->st, NULL, NULL, &set, &why);
+	AUTO(hosting_release) struct hosting hosting = { 0 };
 
-	return r ? cli_error(cli, cli_exit_code(r), "%s", buf_str(&why)) : 0;
+	return strcmp(remote, "s3") ? hosting_load(st, &hosting, why) : settings_load(st, NULL, NULL, &set, why);
+}
+
+int sync_check_settings(struct cli *cli, const char *remotes)
+{
+	int i, r;
+
+	while ((i = outbox_remote_next(&remotes)) >= 0) {
+		AUTO(buf_release) struct buf why = BUF_INIT;
+
+		if ((r = sync_can_send(cli->st, outbox_remotes[i], &why)))
+			return cli_error(cli, cli_exit_code(r), "%s", buf_str(&why));
+	}
+	return 0;
 }
 
 /* What is told while it runs. */
@@ -78,12 +87,16 @@ static void print_object(const struct sync_news *n)
 
 	out_object(&j, &line, "sync");
 	jw_str(&j, "request_id", n->request_id);
-	jw_str(&j, "remote", "s3");
+	jw_str(&j, "remote", n->remote);
 	jw_str(&j, "state", n->kind == SYNC_SYNCED ? "synced" : n->kind == SYNC_WAITS ? "queued" : "failed");
 	if (n->kind == SYNC_SYNCED) {
 		jw_str(&j, "url", n->url);
-		jw_str(&j, "etag", n->objects[0].etag);
-		jw_int(&j, "size", n->objects[0].size);
+		if (n->objects) {
+			jw_str(&j, "etag", n->objects[0].etag);
+			jw_int(&j, "size", n->objects[0].size);
+		}
+		if (n->commit)
+			jw_str(&j, "commit", n->commit);
 	} else {
 		jw_str(&j, "error", n->words);
 	}
@@ -138,11 +151,17 @@ static void on_elsewhere(struct sync_view *v, const struct sync_news *n UNUSED)
 	cli_note(v->cli, "another genstore is syncing this store: waiting for it");
 }
 
+static void on_pause(struct sync_view *v, const struct sync_news *n)
+{
+	progress_end(&v->progress);
+	cli_note(v->cli, "GitHub asks to wait %lld seconds", (long long)n->done);
+}
+
 static void tell(void *arg, const struct sync_news *n)
 {
 	static void (*const shows[])(struct sync_view *v, const struct sync_news *n) = {
 		[SYNC_MOVED] = on_moved, [SYNC_SYNCED] = on_synced, [SYNC_FAILED] = on_failed, [SYNC_WAITS] = on_waits,
-		[SYNC_ELSEWHERE] = on_elsewhere,
+		[SYNC_ELSEWHERE] = on_elsewhere, [SYNC_PAUSES] = on_pause,
 	};
 
 	shows[n->kind](arg, n);
@@ -212,12 +231,16 @@ static void signals_end(int fd, const sigset_t *before)
 static int tell_synced(struct sync_view *v, const struct outbox_row *row)
 {
 	AUTO(remote_object_release) struct remote_object archive = { 0 };
-	const struct sync_news news = { .kind = SYNC_SYNCED, .request_id = row->request_id, .url = row->url, .objects = &archive };
-	int r = remote_object_next(v->cli->st, row->id, "", &archive);
+	AUTO(generation_release) struct generation g = { 0 };
+	struct sync_news news = { .kind = SYNC_SYNCED, .request_id = row->request_id, .remote = row->remote, .url = row->url };
+	int r;
 
-	if (r > 0)
-		on_synced(v, &news);
-	return r < 0 ? r : 0;
+	if ((r = generation_get(v->cli->st, row->generation, &g)) || (r = remote_object_next(v->cli->st, row->id, "", &archive)) < 0)
+		return r;
+	news.objects = r ? &archive : NULL;
+	news.commit = r ? NULL : g.github_commit;
+	on_synced(v, &news);
+	return 0;
 }
 
 /* Rows of which nothing was told: they were there already, or another process sent them. */
@@ -248,6 +271,8 @@ int sync_rows(struct cli *cli, const struct idlist *only, bool watch)
 	signals_end(fd, &before);
 	if (r) {
 		progress_end(&v.progress);
+		if (v.failures && !v.differ)
+			note_failure(&v, v.first_id ? v.first_id : "?", buf_str(&v.first));
 		return cli_error(cli, cli_exit_code(r), "%s", *buf_str(&why) ? buf_str(&why) : strerror(-r));
 	}
 	if ((r = tell_others(&v, only, &result)))
@@ -280,43 +305,80 @@ static int find_all(struct cli *cli, int argc, char **argv, struct idlist *gener
 	return 0;
 }
 
-static int queue(struct cli *cli, const struct idlist *generations, struct idlist *rows)
+static int queue_for(struct cli *cli, const char *remote, const struct idlist *generations, struct idlist *rows)
 {
 	int64_t id, count;
-	int r;
+	int r = 0;
+
+	for (size_t i = 0; i < generations->count && !r; i++)
+		if (!(r = outbox_add(cli->st, generations->ids[i], remote, &id)))
+			r = idlist_add(rows, id);
+	return !r && o.all ? outbox_add_all(cli->st, remote, &count) : r;
+}
+
+static int queue(struct cli *cli, const char *remotes, const struct idlist *generations, struct idlist *rows)
+{
+	int i, r;
 
 	TXN t = txn_begin(&cli->st->db);
 
 	r = t.error;
-	for (size_t i = 0; i < generations->count && !r; i++)
-		if (!(r = outbox_add(cli->st, generations->ids[i], "s3", &id)))
-			r = idlist_add(rows, id);
-	if (!r && o.all)
-		r = outbox_add_all(cli->st, "s3", &count);
+	while (!r && (i = outbox_remote_next(&remotes)) >= 0)
+		r = queue_for(cli, outbox_remotes[i], generations, rows);
 	return r || (r = txn_commit(&t)) ? cli_fail(cli, r) : 0;
 }
 
-static int cancel_all(struct cli *cli, int64_t *count)
+static bool is_in(const char *remotes, const char *remote)
 {
+	int i;
+
+	while ((i = outbox_remote_next(&remotes)) >= 0)
+		if (!strcmp(outbox_remotes[i], remote))
+			return true;
+	return false;
+}
+
+static int cancel_all(struct cli *cli, const char *remotes, int64_t *count)
+{
+	int64_t after = 0;
+
 	for (;;) {
 		AUTO(outbox_row_release) struct outbox_row row = { 0 };
-		int r = outbox_pending(cli->st, 0, &row);
+		int r = outbox_pending(cli->st, after, &row);
 
 		if (r <= 0)
 			return r;
+		after = row.id;
+		if (!is_in(remotes, row.remote))
+			continue;
 		if ((r = outbox_cancel(cli->st, row.generation, row.remote)) && r != -ENOENT)
 			return r;
-		++*count;
+		*count += !r;
 	}
+}
+
+/* -ENOENT: nothing of it was waiting for any of them. */
+static int cancel_one(struct cli *cli, const char *remotes, int64_t generation, int64_t *count)
+{
+	int64_t before = *count;
+	int i, r;
+
+	while ((i = outbox_remote_next(&remotes)) >= 0) {
+		if ((r = outbox_cancel(cli->st, generation, outbox_remotes[i])) && r != -ENOENT)
+			return r;
+		*count += !r;
+	}
+	return *count == before ? -ENOENT : 0;
 }
 
 static int cancel(struct cli *cli, const struct idlist *generations, char **argv)
 {
+	const char *remotes = o.to ? o.to : "s3,github";
 	int64_t count = 0;
-	int r = o.all ? cancel_all(cli, &count) : 0;
+	int r = o.all ? cancel_all(cli, remotes, &count) : 0;
 
-	for (size_t i = 0; i < generations->count && !r; i++, count++) {
-		if ((r = outbox_cancel(cli->st, generations->ids[i], "s3")) == -ENOENT)
+	for (size_t i = 0; i < generations->count && !r; i++) {
+		if ((r = cancel_one(cli, remotes, generations->ids[i], &count)) == -ENOENT)
 			return cli_error(cli, EXIT_NONE, "nothing of '%s' waits to be sent", argv[i]);
 	}
 	if (r)
@@ -372,7 +434,17 @@ static int check_options(struct cli *cli, int argc)
 		return cli_usage(cli, "say what to cancel: REQ... or --all");
 	if (o.detach && o.watch)
 		return cli_usage(cli, "--detach and --watch exclude each other");
-	return sync_check_remotes(cli, o.to);
+	return o.to ? sync_check_remotes(cli, o.to) : 0;
+}
+
+/* Nobody reads there what cannot be sent. */
+static int check_detached(struct cli *cli, int argc)
+{
+	AUTO(buf_release) struct buf ignored = BUF_INIT;
+
+	if (o.to || o.all || argc)
+		return sync_check_settings(cli, o.to ? o.to : "s3");
+	return sync_can_send(cli->st, "github", &ignored) ? sync_check_settings(cli, "s3") : 0;
 }
 
 static int run(struct cli *cli, int argc, char **argv)
@@ -384,16 +456,18 @@ static int run(struct cli *cli, int argc, char **argv)
 		return r;
 	if (o.cancel)
 		return cancel(cli, &generations, argv);
-	if ((r = queue(cli, &generations, &rows)))
+	if ((r = queue(cli, o.to ? o.to : "s3", &generations, &rows)))
 		return r;
 	if (o.detach)
-		return (r = sync_check_settings(cli)) ? r : detach(cli);
+		return (r = check_detached(cli, argc)) ? r : detach(cli);
 	return sync_rows(cli, argc && !o.watch ? &rows : NULL, o.watch);
 }
 
 const struct command command_sync = {
-	.name = "sync", .access = FOR_USERS, .arguments = "[REQ...]", .summary = "sends generations to a bucket", .options = options, .run = run,
+	.name = "sync", .access = FOR_USERS, .arguments = "[REQ...]", .summary = "sends generations to a bucket, and to GitHub", .options = options, .run = run,
 	.max_args = -1,
 	.more = "Without REQ and --all it goes on with what is in the outbox. The bucket is the setting s3.bucket\n"
-		"(genstore config), keys are found as by Amazon's tools: in the environment, else in ~/.aws.",
+		"(genstore config), keys are found as by Amazon's tools: in the environment, else in ~/.aws. On GitHub each\n"
+		"generation is a private repository in github.organization; another git host is git.remote_template. The token\n"
+		"is GENSTORE_GIT_TOKEN, for github.com also GH_TOKEN, or what git's credential helpers know.",
 };

@@ -67,12 +67,11 @@ static int make_request(struct flow *f, const char *request_id)
 		.type = f->o->parent ? "resume" : "new", .parent = f->o->parent, .request_id = request_id,
 		.max_iterations = f->o->max_iterations,
 	};
-	int64_t row;
 	int r = generation_create(f->st, &req, &f->g);
 
 	if (r || (r = keep_run(f)) || !f->o->to)
 		return r;
-	return outbox_add(f->st, f->g.id, f->o->to, &row);
+	return outbox_add_list(f->st, f->g.id, f->o->to);
 }
 
 /* From here on it is this process's. */

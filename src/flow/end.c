@@ -25,12 +25,11 @@ static int pause_it(struct flow *f)
 /* What ended without an archive has nothing to send. */
 static int send_no_more(struct flow *f)
 {
-	static const char *const remotes[] = { "s3", "github" };
 	AUTO(generation_release) struct generation g = { 0 };
 	int r = generation_get(f->st, f->g.id, &g);
 
-	for (size_t i = 0; i < ARRAY_LEN(remotes) && !r && !g.metadata_id; i++)
-		if ((r = outbox_cancel(f->st, f->g.id, remotes[i])) == -ENOENT)
+	for (int i = 0; i < OUTBOX_REMOTES && !r && !g.metadata_id; i++)
+		if ((r = outbox_cancel(f->st, f->g.id, outbox_remotes[i])) == -ENOENT)
 			r = 0;
 	return r;
 }

@@ -1,4 +1,4 @@
-#include "src/git/http.h"
+#include "src/git/http_inside.h"
 
 #include <strings.h>
 
@@ -6,19 +6,7 @@
 #define REFS_TYPE "application/x-git-receive-pack-advertisement"
 /* Servers that take no chunked body are rare, but there are some: what is not large goes in one, as git sends it. */
 enum { AHEAD = 1 << 20, AHEAD_STEP = 64 << 10 };
-enum { CONNECT_SECONDS = 30, SILENT_SECONDS = 60, UNPACKING_SECONDS = 600, REDIRECTS = 5, POLL_MS = 1000, SHOWN = 300 };
-
-/* One request. */
-struct call {
-	struct git_http *h;
-	git_http_source *source;
-	void *arg;
-	int source_error;
-	struct buf ahead; /* what was read of it already */
-	size_t ahead_at;
-	struct buf *body;
-	long status;
-};
+enum { CONNECT_SECONDS = 30, SILENT_SECONDS = 60, UNPACKING_SECONDS = 600, REDIRECTS = 5, POLL_MS = 250, SHOWN = 300 };
 
 /* What curl calls failure, in our words: one place. */
 static int translate(CURLcode code)
@@ -38,14 +26,14 @@ static int translate(CURLcode code)
 
 static size_t take(char *data, size_t size, size_t n, void *arg)
 {
-	struct call *c = arg;
+	struct git_call *c = arg;
 
 	return c->body->len + size * n > GIT_HTTP_ANSWER_MAX || buf_add(c->body, data, size * n) ? 0 : size * n;
 }
 
 static size_t give(char *out, size_t size, size_t n, void *arg)
 {
-	struct call *c = arg;
+	struct git_call *c = arg;
 	size_t left = c->ahead.len - c->ahead_at;
 	ssize_t got;
 
@@ -58,7 +46,7 @@ static size_t give(char *out, size_t size, size_t n, void *arg)
 	got = c->source(c->arg, out, size * n);
 	if (got >= 0)
 		return (size_t)got;
-	c->source_error = (int)got;
+	c->error = (int)got;
 	return CURL_READFUNC_ABORT;
 }
 
@@ -70,7 +58,7 @@ static const char *from_env(const char *name)
 }
 
 /* What both requests have in common. */
-static void prepare(struct git_http *h, struct call *c, long silent_seconds)
+void git_http_prepare(struct git_http *h, struct git_call *c, long silent_seconds)
 {
 	const struct curl *u = &h->curl;
 	const char *ca = from_env("GIT_SSL_CAINFO");
@@ -90,7 +78,10 @@ static void prepare(struct git_http *h, struct call *c, long silent_seconds)
 	u->easy_setopt(h->easy, CURLOPT_ACCEPT_ENCODING, "");
 	if (ca || (ca = from_env("SSL_CERT_FILE")))
 		u->easy_setopt(h->easy, CURLOPT_CAINFO, ca);
-	if (h->credential.password) {
+	if (h->credential.password && c->bearer) {
+		u->easy_setopt(h->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+		u->easy_setopt(h->easy, CURLOPT_XOAUTH2_BEARER, h->credential.password);
+	} else if (h->credential.password) {
 		u->easy_setopt(h->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
 		u->easy_setopt(h->easy, CURLOPT_USERNAME, h->credential.user);
 		u->easy_setopt(h->easy, CURLOPT_PASSWORD, h->credential.password);
@@ -98,33 +89,36 @@ static void prepare(struct git_http *h, struct call *c, long silent_seconds)
 	h->error[0] = '\0';
 }
 
-static CURLcode wait_for(struct git_http *h)
+static CURLcode wait_for(struct git_http *h, struct git_call *c)
 {
 	const struct curl *u = &h->curl;
 	int running = 1, left;
 	const CURLMsg *m;
 
-	while (running)
+	while (running) {
 		if (u->multi_perform(h->multi, &running) || (running && u->multi_poll(h->multi, NULL, 0, POLL_MS, NULL)))
 			return CURLE_FAILED_INIT;
+		if (running && h->tick && (c->error = h->tick(h->tick_arg)))
+			return CURLE_ABORTED_BY_CALLBACK;
+	}
 	while ((m = u->multi_info_read(h->multi, &left)))
 		if (m->msg == CURLMSG_DONE)
 			return m->data.result;
 	return CURLE_FAILED_INIT;
 }
 
-static int perform(struct git_http *h, struct call *c, struct buf *why)
+int git_http_perform(struct git_http *h, struct git_call *c, struct buf *why)
 {
 	const struct curl *u = &h->curl;
 	CURLcode code;
 
 	if (u->multi_add_handle(h->multi, h->easy))
 		return -ENOMEM;
-	code = wait_for(h);
+	code = wait_for(h, c);
 	u->multi_remove_handle(h->multi, h->easy);
 	u->easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &c->status);
-	if (c->source_error)
-		return c->source_error;
+	if (c->error)
+		return c->error;
 	if (!code)
 		return 0;
 	buf_addf(why, "'%s' cannot be reached: %s", h->url.host, *h->error ? h->error : u->easy_strerror(code));
@@ -145,7 +139,7 @@ static void add_words(struct buf *why, const struct buf *body)
 }
 
 /* Whatever is not 200. */
-static int refused(const struct git_http *h, const struct call *c, struct buf *why)
+static int refused(const struct git_http *h, const struct git_call *c, struct buf *why)
 {
 	if (c->status == 401) {
 		buf_addf(why, "'%s' %s; set GENSTORE_GIT_TOKEN (for GitHub, GH_TOKEN will do), or a credential helper of git", h->url.host,
@@ -197,23 +191,23 @@ static int move_to(struct git_http *h, struct buf *why)
 	return 0;
 }
 
-static int ask_refs(struct git_http *h, struct call *c, struct buf *why)
+static int ask_refs(struct git_http *h, struct git_call *c, struct buf *why)
 {
 	AUTO(free_ptr) char *address = NULL;
 
 	if (asprintf(&address, "%s%s", h->url.text, REFS) < 0)
 		return -ENOMEM;
 	buf_reset(c->body);
-	prepare(h, c, SILENT_SECONDS);
+	git_http_prepare(h, c, SILENT_SECONDS);
 	h->curl.easy_setopt(h->easy, CURLOPT_URL, address);
 	h->curl.easy_setopt(h->easy, CURLOPT_FOLLOWLOCATION, 1L);
 	h->curl.easy_setopt(h->easy, CURLOPT_MAXREDIRS, (long)REDIRECTS);
-	return perform(h, c, why);
+	return git_http_perform(h, c, why);
 }
 
 int git_http_refs(struct git_http *h, struct buf *ret_body, struct buf *why)
 {
-	struct call c = { .h = h, .body = ret_body };
+	struct git_call c = { .h = h, .body = ret_body };
 	char *type = NULL;
 	int r = git_credential_from_env(&h->url, &h->credential);
 
@@ -236,7 +230,7 @@ int git_http_refs(struct git_http *h, struct buf *ret_body, struct buf *why)
 }
 
 /* Up to AHEAD bytes: *ret_ended, that was all of it. */
-static int read_ahead(struct call *c, bool *ret_ended)
+static int read_ahead(struct git_call *c, bool *ret_ended)
 {
 	ssize_t n = 1;
 
@@ -270,7 +264,7 @@ static int make_headers(const struct git_http *h, bool chunked, struct curl_slis
 	return 0;
 }
 
-static int post(struct git_http *h, struct call *c, struct curl_slist **headers, struct buf *why)
+static int post(struct git_http *h, struct git_call *c, struct curl_slist **headers, struct buf *why)
 {
 	AUTO(free_ptr) char *address = NULL;
 	bool ended = false;
@@ -281,7 +275,7 @@ static int post(struct git_http *h, struct call *c, struct curl_slist **headers,
 	if ((r = read_ahead(c, &ended)) || (r = make_headers(h, !ended, headers)))
 		return r;
 	/* A server that unpacks says nothing for a while. */
-	prepare(h, c, UNPACKING_SECONDS);
+	git_http_prepare(h, c, UNPACKING_SECONDS);
 	h->curl.easy_setopt(h->easy, CURLOPT_URL, address);
 	h->curl.easy_setopt(h->easy, CURLOPT_POST, 1L);
 	h->curl.easy_setopt(h->easy, CURLOPT_POSTFIELDSIZE_LARGE, ended ? (curl_off_t)c->ahead.len : (curl_off_t)-1);
@@ -289,14 +283,14 @@ static int post(struct git_http *h, struct call *c, struct curl_slist **headers,
 	h->curl.easy_setopt(h->easy, CURLOPT_READFUNCTION, give);
 	h->curl.easy_setopt(h->easy, CURLOPT_READDATA, c);
 	h->curl.easy_setopt(h->easy, CURLOPT_UPLOAD_BUFFERSIZE, 256L << 10);
-	if ((r = perform(h, c, why)))
+	if ((r = git_http_perform(h, c, why)))
 		return r;
 	return c->status == 200 ? 0 : refused(h, c, why);
 }
 
 int git_http_push(struct git_http *h, git_http_source *source, void *arg, struct buf *ret_body, struct buf *why)
 {
-	struct call c = { .h = h, .body = ret_body, .source = source, .arg = arg };
+	struct git_call c = { .h = h, .body = ret_body, .source = source, .arg = arg };
 	struct curl_slist *headers = NULL;
 	int r = post(h, &c, &headers, why);
 

@@ -8,6 +8,9 @@
 #include "src/git/credential.h"
 #include "src/sync/curl.h"
 
+/* Asked a few times a second while a request goes on; what is not 0 ends it with that error. */
+typedef int git_tick(void *arg);
+
 struct git_http {
 	struct curl curl;
 	CURL *easy;
@@ -15,6 +18,8 @@ struct git_http {
 	struct git_url url; /* where it ended after redirects */
 	struct git_credential credential;
 	char error[CURL_ERROR_SIZE];
+	git_tick *tick; /* or NULL */
+	void *tick_arg;
 };
 
 enum { GIT_HTTP_ANSWER_MAX = 16 << 20 };

@@ -252,8 +252,11 @@ static int compare(struct job *j, const struct generation *g, const char *text)
 		buf_addf(&j->p->words, "'%s' has no finished iteration yet", g->request_id);
 		return -ENODATA;
 	}
-	if ((r = make_room(j)) || (r = git_http_open(&j->http, &url, &j->p->words)) ||
-	    (r = git_http_refs(&j->http, &body, &j->p->words)) || (r = read_refs(j, &body)) || (r = check(j)))
+	if ((r = make_room(j)) || (r = git_http_open(&j->http, &url, &j->p->words)))
+		return r;
+	j->http.tick = j->p->tick;
+	j->http.tick_arg = j->p->arg;
+	if ((r = git_http_refs(&j->http, &body, &j->p->words)) || (r = read_refs(j, &body)) || (r = check(j)))
 		return r;
 	choose(j);
 	return add_commands(j);

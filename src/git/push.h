@@ -11,6 +11,7 @@
 struct git_push {
 	/* What is asked. progress can be NULL; bytes of the pack so far. */
 	void (*progress)(void *arg, int64_t bytes);
+	int (*tick)(void *arg); /* as in src/git/http.h, or NULL */
 	void *arg;
 
 	/* What came of it. */

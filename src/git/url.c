@@ -14,7 +14,7 @@ void git_url_release(struct git_url *u)
 	*u = (struct git_url){ 0 };
 }
 
-static bool is_here(const char *host)
+bool git_url_is_here(const char *host)
 {
 	static const char *const names[] = { "localhost", "127.0.0.1", "[::1]" };
 
@@ -76,7 +76,7 @@ int git_url_parse(const char *text, struct git_url *ret_u, struct buf *why)
 		n--;
 	if (!n)
 		return refuse(why, "the address names no repository");
-	if (strcmp(u.scheme, "http") == 0 && !is_here(u.host))
+	if (strcmp(u.scheme, "http") == 0 && !git_url_is_here(u.host))
 		return refuse(why, "the address is not https://, and a token would be sent in the clear");
 	if (!(u.path = strndup(path, n)) || asprintf(&u.text, "%s://%s/%s", u.scheme, u.host, u.path) < 0)
 		return -ENOMEM;

@@ -15,6 +15,8 @@ void git_url_release(struct git_url *u);
 
 /* -EINVAL with words: it is something else, or has a password in it, which would be seen by everybody on this machine. */
 int git_url_parse(const char *text, struct git_url *ret_u, struct buf *why);
+/* Whether a host, with a port or without, is this machine by name. */
+bool git_url_is_here(const char *host);
 /* Whether one is on the same server as the other. */
 bool git_url_same_server(const struct git_url *a, const struct git_url *b);
 

@@ -1,26 +1,4 @@
-#include "src/sync/runner.h"
-#include "src/sync/lock.h"
-
-#include <poll.h>
-
-struct runner {
-	struct genstore *st;
-	const struct sync_options *o;
-	struct settings set;
-	struct s3 *s3;
-	struct send_memory memory;
-	struct idlist claimed;  /* rows that are ours and not begun */
-	size_t claimed_at;
-	int64_t cursor;         /* the last row that was looked at in this round */
-	bool round_over;
-	struct job *active[RUNNER_JOBS];
-	size_t active_count;
-	struct job *over[RUNNER_BATCH];
-	size_t over_count;
-	int64_t over_since_ms, signed_ms, total;
-	int stop;               /* a fault that the others would meet too; or -EINTR */
-	struct sync_result *result;
-};
+#include "src/sync/runner_inside.h"
 
 static void runner_release(struct runner *u)
 {
@@ -30,11 +8,12 @@ static void runner_release(struct runner *u)
 		job_free(u->over[i]);
 	idlist_release(&u->claimed);
 	s3_free(u->s3);
+	publisher_close(&u->publisher);
 	settings_release(&u->set);
 }
 
 /* With these it makes no sense to try the next one. */
-static bool stops_all(int r)
+bool runner_stops_all(int r)
 {
 	static const int all[] = { ENETUNREACH, EKEYREJECTED, EKEYEXPIRED, ETIME, ENXIO, ENOSPC, EACCES };
 
@@ -50,7 +29,7 @@ static bool is_passing(int r)
 	return r == -ENETUNREACH || r == -ETIMEDOUT || r == -ECONNRESET || r == -EAGAIN;
 }
 
-static void retry_time(int64_t attempts, char out[CLOCK_TEXT])
+void runner_retry_time(int64_t attempts, char out[CLOCK_TEXT])
 {
 	int64_t most = min_i64(RUNNER_PAUSE_MAX_MS, (int64_t)RUNNER_PAUSE_MS << min_i64(attempts, 20));
 	uint32_t random = 0;
@@ -66,17 +45,27 @@ static bool is_due(const struct outbox_row *row)
 	return !row->retry_at || clock_parse(row->retry_at, &at) || at <= clock_now(&(struct clock){ 0 });
 }
 
-static bool is_wanted(const struct runner *u, const struct outbox_row *row)
+static bool is_listed(const struct runner *u, const struct outbox_row *row)
 {
 	const struct idlist *only = u->o->only;
 	bool listed = !only;
 
 	for (size_t i = 0; only && i < only->count && !listed; i++)
 		listed = only->ids[i] == row->id;
-	return listed && !strcmp(row->remote, "s3") && (!u->o->watch || is_due(row));
+	return listed;
 }
 
-static void tell(const struct runner *u, const struct sync_news *news)
+static bool is_s3(const struct outbox_row *row)
+{
+	return !strcmp(row->remote, "s3");
+}
+
+bool runner_wants(const struct runner *u, const struct outbox_row *row)
+{
+	return is_listed(u, row) && (is_s3(row) ? u->s3 != NULL : u->can_publish) && (!u->o->watch || is_due(row));
+}
+
+void runner_tell(const struct runner *u, const struct sync_news *news)
 {
 	if (u->o->tell)
 		u->o->tell(u->o->arg, news);
@@ -99,7 +88,7 @@ static int claim(struct runner *u)
 			return r;
 		u->round_over = !r;
 		u->cursor = r ? row.id : u->cursor;
-		if (r && is_wanted(u, &row) && ((r = outbox_begin(u->st, row.id)) || (r = idlist_add(&u->claimed, row.id))))
+		if (r && is_s3(&row) && runner_wants(u, &row) && ((r = outbox_begin(u->st, row.id)) || (r = idlist_add(&u->claimed, row.id))))
 			return r;
 		outbox_row_release(&row);
 	}
@@ -111,7 +100,7 @@ static bool is_final(const char *status)
 	return !strcmp(status, "completed") || !strcmp(status, "failed") || !strcmp(status, "cancelled");
 }
 
-static void note_failure(struct runner *u, int r, bool remote)
+void runner_note_failure(struct runner *u, int r, bool remote)
 {
 	u->result->failed++;
 	if (u->result->r)
@@ -121,7 +110,7 @@ static void note_failure(struct runner *u, int r, bool remote)
 }
 
 /* It is sent once there is an archive; where there never will be one, it is taken out. */
-static int no_archive(struct runner *u, const struct outbox_row *row)
+int runner_no_archive(struct runner *u, const struct outbox_row *row)
 {
 	AUTO(generation_release) struct generation g = { 0 };
 	AUTO(buf_release) struct buf words = BUF_INIT;
@@ -132,10 +121,10 @@ static int no_archive(struct runner *u, const struct outbox_row *row)
 	if ((r = generation_get(u->st, row->generation, &g)))
 		return r;
 	final = is_final(g.status);
-	retry_time(0, retry);
+	runner_retry_time(0, retry);
 	r = final ? outbox_cancel(u->st, row->generation, row->remote) : outbox_put_back(u->st, row->id, false, NULL, retry);
 	buf_addf(&words, "it is %s%s", g.status, final ? " and has no archive: there is nothing to send" : ": it is sent once it is complete");
-	tell(u, &(struct sync_news){ .kind = SYNC_WAITS, .request_id = row->request_id, .words = buf_str(&words) });
+	runner_tell(u, &(struct sync_news){ .kind = SYNC_WAITS, .request_id = row->request_id, .remote = row->remote, .words = buf_str(&words) });
 	return r;
 }
 
@@ -145,8 +134,9 @@ static int not_readable(struct runner *u, const struct outbox_row *row, int erro
 	AUTO(free_ptr) char *words = strdup(genstore_errmsg(u->st));
 	int r = outbox_put_back(u->st, row->id, true, words, NULL);
 
-	note_failure(u, error, false);
-	tell(u, &(struct sync_news){ .kind = SYNC_FAILED, .request_id = row->request_id, .r = error, .words = words ? words : "no memory" });
+	runner_note_failure(u, error, false);
+	runner_tell(u, &(struct sync_news){ .kind = SYNC_FAILED, .request_id = row->request_id, .remote = row->remote, .r = error,
+					    .words = words ? words : "no memory" });
 	return r;
 }
 
@@ -163,7 +153,7 @@ static int begin_one(struct runner *u, int64_t id)
 		u->active_count++;
 		return 0;
 	}
-	r = r == -EAGAIN ? no_archive(u, &row) : not_readable(u, &row, r);
+	r = r == -EAGAIN ? runner_no_archive(u, &row) : not_readable(u, &row, r);
 	/* It was cancelled, or removed. */
 	return r == -ENOENT ? 0 : r;
 }
@@ -191,7 +181,7 @@ static int write_one(struct runner *u, const struct job *j)
 	}
 	if (j->r == -ECANCELED)
 		return -ENOENT;
-	retry_time(j->row.attempts, retry);
+	runner_retry_time(j->row.attempts, retry);
 	return outbox_put_back(u->st, j->row.id, !is_passing(j->r), buf_str(&j->words), retry);
 }
 
@@ -199,7 +189,7 @@ static void tell_one(struct runner *u, const struct job *j, bool gone)
 {
 	struct remote_object objects[JOB_OBJECTS];
 	struct sync_news news = {
-		.kind = j->r ? SYNC_FAILED : SYNC_SYNCED, .request_id = j->row.request_id, .url = j->url, .objects = objects, .r = j->r,
+		.kind = j->r ? SYNC_FAILED : SYNC_SYNCED, .request_id = j->row.request_id, .remote = "s3", .url = j->url, .objects = objects, .r = j->r,
 		.words = buf_str(&j->words),
 	};
 
@@ -207,10 +197,10 @@ static void tell_one(struct runner *u, const struct job *j, bool gone)
 		return;
 	job_objects(j, objects);
 	if (j->r)
-		note_failure(u, j->r, true);
+		runner_note_failure(u, j->r, true);
 	else
 		u->result->synced++;
-	tell(u, &news);
+	runner_tell(u, &news);
 }
 
 /* Results become durable together, and are told then. */
@@ -256,7 +246,7 @@ static void pump(struct runner *u)
 		u->over[u->over_count++] = j;
 		u->active[i] = u->active[--u->active_count];
 		u->result->bytes += j->r ? 0 : job_size(j);
-		if (j->r && stops_all(j->r))
+		if (j->r && runner_stops_all(j->r))
 			u->stop = j->r;
 	}
 }
@@ -267,10 +257,10 @@ static void tell_moved(struct runner *u)
 
 	for (size_t i = 0; i < u->active_count; i++)
 		news.done += job_moved(u->active[i]);
-	tell(u, &news);
+	runner_tell(u, &news);
 }
 
-static int sign(struct runner *u)
+int runner_sign(struct runner *u)
 {
 	if (clock_ms() - u->signed_ms < LOCK_SIGN_S * 1000)
 		return 0;
@@ -287,7 +277,7 @@ static int run_round(struct runner *u)
 	u->round_over = false;
 	u->claimed.count = u->claimed_at = 0;
 	for (;;) {
-		if ((r = begin_some(u)) || (r = sign(u)))
+		if ((r = begin_some(u)) || (r = runner_sign(u)))
 			return r;
 		pump(u);
 		tell_moved(u);
@@ -322,7 +312,7 @@ static int give_up_orphans(struct runner *u)
 		r = s3_wait(u->s3, &c);
 		s3_call_release(&c);
 		u->stop = r == -EINTR ? r : u->stop;
-		if (u->stop || is_passing(r) || stops_all(r))
+		if (u->stop || is_passing(r) || runner_stops_all(r))
 			return 0;
 		if ((r = upload_drop(u->st, orphan.id)))
 			return r;
@@ -370,9 +360,12 @@ static int work(struct runner *u)
 	int r;
 
 	u->signed_ms = clock_ms();
-	if ((r = give_up_orphans(u)) || (r = add_up(u)))
+	if ((r = u->s3 ? give_up_orphans(u) : 0) || (r = add_up(u)) || (r = u->s3 ? run_round(u) : 0))
 		return r;
-	return run_round(u);
+	/* A bucket that is out of reach says nothing of the git host. */
+	if (u->stop != -EINTR)
+		u->stop = 0;
+	return u->can_publish ? runner_publish(u) : 0;
 }
 
 /* How many are in the outbox; of the wanted ones only, and without those that failed, where that is asked. */
@@ -388,7 +381,7 @@ static int count_rows(struct runner *u, bool wanted, bool with_failed, int64_t *
 		if ((r = outbox_pending(u->st, after, &row)) <= 0)
 			return r;
 		after = row.id;
-		*ret_count += (!wanted || is_wanted(u, &row)) && (with_failed || strcmp(row.state, "failed"));
+		*ret_count += (!wanted || runner_wants(u, &row)) && (with_failed || strcmp(row.state, "failed"));
 	}
 }
 
@@ -399,7 +392,7 @@ static int watch_other(struct runner *u)
 	int64_t waiting = 1;
 	int r = 0;
 
-	tell(u, &(struct sync_news){ .kind = SYNC_ELSEWHERE });
+	runner_tell(u, &(struct sync_news){ .kind = SYNC_ELSEWHERE });
 	while (!r && held && waiting) {
 		if (rest(u, RUNNER_LOOK_MS)) {
 			u->stop = -EINTR;
@@ -444,7 +437,7 @@ static int idle(struct runner *u)
 	return r;
 }
 
-static int open_runner(struct runner *u, struct buf *why)
+static int open_bucket(struct runner *u, struct buf *why)
 {
 	struct s3_options o;
 	int r = settings_load(u->st, NULL, NULL, &u->set, why);
@@ -456,11 +449,49 @@ static int open_runner(struct runner *u, struct buf *why)
 	return s3_new(&o, &u->s3, why);
 }
 
+/* Whether there is anything for the bucket, and for the git host. */
+static int look_for_rows(struct runner *u, bool *ret_s3, bool *ret_git)
+{
+	int64_t after = 0;
+	int r;
+
+	for (;;) {
+		AUTO(outbox_row_release) struct outbox_row row = { 0 };
+
+		if ((r = outbox_pending(u->st, after, &row)) <= 0)
+			return r;
+		after = row.id;
+		if (is_listed(u, &row))
+			*(is_s3(&row) ? ret_s3 : ret_git) = true;
+	}
+}
+
+/* What cannot be used matters where there is something for it, or where nothing can be used. *ret_unable: that error. */
+static int open_remotes(struct runner *u, int *ret_unable, struct buf *why)
+{
+	AUTO(buf_release) struct buf of_s3 = BUF_INIT, of_git = BUF_INIT;
+	bool for_s3 = false, for_git = false;
+	int r = look_for_rows(u, &for_s3, &for_git), s3, git;
+
+	if (r) {
+		buf_adds(why, genstore_errmsg(u->st));
+		return r;
+	}
+	s3 = open_bucket(u, &of_s3);
+	git = publisher_open(&u->publisher, u->st, &of_git);
+	u->can_publish = !git;
+	runner_prepare(u);
+	for_s3 |= git && !for_git;
+	*ret_unable = s3 && for_s3 ? s3 : git && for_git ? git : 0;
+	buf_adds(why, s3 && for_s3 ? buf_str(&of_s3) : git && for_git ? buf_str(&of_git) : "");
+	return s3 && git ? *ret_unable : 0;
+}
+
 int sync_run(struct genstore *st, const struct sync_options *o, struct sync_result *ret_result, struct buf *why)
 {
 	struct sync_result result = { 0 };
 	AUTO(runner_release) struct runner u = { .st = st, .o = o, .result = &result };
-	int r = open_runner(&u, why);
+	int unable, r = open_remotes(&u, &unable, why);
 
 	if (r)
 		return r;
@@ -472,9 +503,10 @@ int sync_run(struct genstore *st, const struct sync_options *o, struct sync_resu
 	} while (!r && o->watch && u.stop != -EINTR);
 	result.interrupted = u.stop == -EINTR;
 	if (r || (r = count_rows(&u, false, true, &result.left))) {
+		buf_reset(why);
 		buf_adds(why, genstore_errmsg(st));
 		return r;
 	}
 	*ret_result = result;
-	return 0;
+	return unable;
 }

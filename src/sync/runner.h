@@ -19,12 +19,13 @@ enum {
 
 /* Told while it happens; all borrowed. */
 struct sync_news {
-	enum { SYNC_MOVED, SYNC_SYNCED, SYNC_FAILED, SYNC_WAITS, SYNC_ELSEWHERE } kind; /* SYNC_WAITS: it has no archive */
-	const char *request_id, *url;
-	const struct remote_object *objects; /* SYNC_SYNCED: JOB_OBJECTS of them */
+	enum { SYNC_MOVED, SYNC_SYNCED, SYNC_FAILED, SYNC_WAITS, SYNC_ELSEWHERE, SYNC_PAUSES } kind; /* SYNC_WAITS: it has no archive */
+	const char *request_id, *remote, *url;
+	const struct remote_object *objects; /* SYNC_SYNCED to a bucket: JOB_OBJECTS of them */
+	const char *commit;    /* SYNC_SYNCED to a git host */
 	int r;                 /* SYNC_FAILED: as in struct s3_answer */
 	const char *words;
-	int64_t done, total;   /* SYNC_MOVED: bytes of all that was found so far */
+	int64_t done, total;   /* SYNC_MOVED: bytes of all that was found so far; SYNC_PAUSES: done is so many seconds */
 };
 
 struct sync_options {
@@ -42,7 +43,10 @@ struct sync_result {
 	bool remote;      /* it was the network or the remote, not our own store */
 };
 
-/* 0 when it ran, whatever came of it; negative with words in why where it could not (no bucket, no keys, the store). */
+/*
+ * 0 when it ran, whatever came of it; negative with words in why where it could not (nothing is configured, no keys, the store). With one remote that
+ * cannot be used and another that can, what is for that one is sent first.
+ */
 int sync_run(struct genstore *st, const struct sync_options *o, struct sync_result *ret_result, struct buf *why);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include <ctype.h>
 
-enum { BUCKET_MIN = 3, BUCKET_MAX = 63, PREFIX_MAX = 512, TIMEOUT_MAX = 3600 };
+enum { BUCKET_MIN = 3, BUCKET_MAX = 63, PREFIX_MAX = 512, TIMEOUT_MAX = 3600, ORGANIZATION_MAX = 39 };
 
 void settings_release(struct settings *s)
 {
@@ -94,6 +94,25 @@ static bool is_template(const char *s)
 	return !git_url_fill(s, "req_x", &text) && !git_url_parse(text, &u, &why);
 }
 
+/* https://docs.github.com/en/enterprise-cloud@latest/admin/managing-iam/iam-configuration-reference/username-considerations-for-external-authentication */
+static bool is_organization(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n && n <= ORGANIZATION_MAX && *s != '-' && s[n - 1] != '-' &&
+	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == n;
+}
+
+/* An address that repositories stand below, as a git host's is. */
+static bool is_api(const char *s)
+{
+	AUTO(free_ptr) char *text = NULL;
+	AUTO(git_url_release) struct git_url u = { 0 };
+	AUTO(buf_release) struct buf why = BUF_INIT;
+
+	return asprintf(&text, "%s/x", s) >= 0 && !git_url_parse(text, &u, &why) && !u.user;
+}
+
 const struct setting settings_known[] = {
 	{ "s3.bucket", "the bucket to sync to", is_bucket },
 	{ "s3.prefix", "a folder in it, in front of generations/", is_prefix },
@@ -104,7 +123,10 @@ const struct setting settings_known[] = {
 	{ "s3.account", "the account that has to own the bucket, 12 digits", is_account },
 	{ "s3.bandwidth", "at most so many bytes a second are sent, like 500k or 2M (0: no limit)", is_bandwidth },
 	{ "s3.timeout", "seconds without a byte until a connection is given up (30)", is_timeout },
-	{ "git.remote_template", "the repository that 'push' sends a generation to: https://host/{request_id}", is_template },
+	{ "github.organization", "the organization on GitHub that repositories are made in", is_organization },
+	{ "github.private", "no: repositories are made public (yes)", is_answer },
+	{ "github.api", "the address of GitHub's API (https://api.github.com)", is_api },
+	{ "git.remote_template", "the repository that a generation is sent to, on any other git host: https://host/{request_id}", is_template },
 	{ "git.author", "author and committer of commits: Name <address>", git_author_valid },
 	{ "git.prompts", "yes: prompts are in the messages of commits (no)", is_answer },
 	{ NULL, NULL, NULL },
@@ -150,7 +172,7 @@ int settings_place(struct genstore *st, char **ret_place)
 }
 
 /* What another program wrote into the settings is looked at again. */
-static int get(struct genstore *st, const char *key, char **ret_value, struct buf *why)
+int settings_get(struct genstore *st, const char *key, char **ret_value, struct buf *why)
 {
 	int r = config_get(st, key, ret_value);
 
@@ -182,7 +204,7 @@ static int take_bucket(struct genstore *st, const char *given, struct settings *
 static int take_prefix(struct genstore *st, const char *given, struct settings *s, struct buf *why)
 {
 	AUTO(free_ptr) char *set = NULL;
-	int r = given ? 0 : get(st, "s3.prefix", &set, why);
+	int r = given ? 0 : settings_get(st, "s3.prefix", &set, why);
 	const char *prefix = given ? given : set ? set : "";
 	size_t n = strlen(prefix);
 
@@ -198,7 +220,7 @@ static int take_numbers(struct genstore *st, struct settings *s, struct buf *why
 	AUTO(free_ptr) char *bandwidth = NULL, *timeout = NULL;
 	int r;
 
-	if ((r = get(st, "s3.bandwidth", &bandwidth, why)) || (r = get(st, "s3.timeout", &timeout, why)))
+	if ((r = settings_get(st, "s3.bandwidth", &bandwidth, why)) || (r = settings_get(st, "s3.timeout", &timeout, why)))
 		return r;
 	if (bandwidth)
 		settings_bytes(bandwidth, &s->bandwidth);
@@ -212,8 +234,8 @@ static int take_aws(struct genstore *st, struct settings *s, struct buf *why)
 	struct aws_settings set;
 	int r;
 
-	if ((r = get(st, "s3.profile", &profile, why)) || (r = get(st, "s3.region", &region, why)) ||
-	    (r = get(st, "s3.endpoint", &endpoint, why)) || (r = get(st, "s3.addressing", &addressing, why)))
+	if ((r = settings_get(st, "s3.profile", &profile, why)) || (r = settings_get(st, "s3.region", &region, why)) ||
+	    (r = settings_get(st, "s3.endpoint", &endpoint, why)) || (r = settings_get(st, "s3.addressing", &addressing, why)))
 		return r;
 	set = (struct aws_settings){ profile, region, endpoint, addressing };
 	return aws_load(&set, &s->aws, why);
@@ -224,7 +246,7 @@ int settings_load(struct genstore *st, const char *bucket, const char *prefix, s
 	AUTO(settings_release) struct settings s = { 0 };
 	int r;
 
-	if ((r = take_bucket(st, bucket, &s, why)) || (r = take_prefix(st, prefix, &s, why)) || (r = get(st, "s3.account", &s.account, why)) ||
+	if ((r = take_bucket(st, bucket, &s, why)) || (r = take_prefix(st, prefix, &s, why)) || (r = settings_get(st, "s3.account", &s.account, why)) ||
 	    (r = take_numbers(st, &s, why)) || (r = take_aws(st, &s, why)))
 		return r;
 	*ret_s = s;

@@ -26,6 +26,8 @@ struct setting {
 extern const struct setting settings_known[]; /* ended by a NULL key */
 const struct setting *setting_find(const char *key);
 
+/* Its value, NULL where it is not set. -EINVAL with words: it cannot be what it is. */
+int settings_get(struct genstore *st, const char *key, char **ret_value, struct buf *why);
 /* The bucket, or NULL where none is configured. */
 int settings_bucket(struct genstore *st, char **ret_bucket);
 /* "s3://bucket/" and the prefix, or NULL where none is configured. */

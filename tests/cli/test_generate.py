@@ -266,7 +266,7 @@ TRUE = ("--", "true")
     ((*BASE, "--prompt", "x", "--timeout", "soon", *TRUE), "--timeout"),
     ((*BASE, "--prompt", "x", "--max-size", "10X", *TRUE), "--max-size"),
     ((*BASE, "--prompt", "x", "--image", "b", *TRUE), "not in this version"),
-    ((*BASE, "--prompt", "x", "--to", "github", *TRUE), "not in this version"),
+    ((*BASE, "--prompt", "x", "--to", "s3,", *TRUE), "'s3,' is no remote: s3, github or s3,github"),
     ((*BASE, "--prompt", "x", "--to", "ftp", *TRUE), "'ftp' is no remote"),
 ])
 def test_bad_input_is_one_clear_line_and_leaves_the_store_alone(genstore, store, args, words, workspaces):

@@ -121,8 +121,6 @@ def test_what_cannot_be_sent_is_refused(genstore, store, made, generate, mounted
         here = top / "generations" / req
         for value in (b"", b"s4", b"s3,", b",s3", b"s3,,github", b"s3 ", b"x" * 4000, b"s3\0github"):
             assert refused(lambda value=value: os.setxattr(here, SYNC, value)) == errno.EINVAL, value
-        for value in (b"github", b"s3,github"):
-            assert refused(lambda value=value: os.setxattr(here, SYNC, value)) == errno.EOPNOTSUPP
         for path in (top, top / "generations", here / "app", here / "app/README.md", here / "iterations/1", top / ".genstore/status.json"):
             assert refused(lambda path=path: os.setxattr(path, SYNC, b"s3")) == errno.EROFS, path
         assert refused(lambda: os.setxattr(top / "generations" / failed, SYNC, b"s3")) == errno.ENODATA

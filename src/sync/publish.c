@@ -1,0 +1,171 @@
+#include "src/sync/publish.h"
+#include "src/git/url.h"
+#include "store/base/clock.h"
+
+#include <poll.h>
+
+void hosting_release(struct hosting *h)
+{
+	free(h->organization);
+	free(h->api);
+	free(h->template);
+	*h = (struct hosting){ 0 };
+}
+
+static const char *from_env(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+/* The environment, which is looked at as a setting is, before the setting; neither: NULL. */
+static int get(struct genstore *st, const char *variable, const char *key, char **ret_value, struct buf *why)
+{
+	const char *given = from_env(variable);
+
+	if (!given)
+		return settings_get(st, key, ret_value, why);
+	if (!setting_find(key)->valid(given)) {
+		buf_addf(why, "%s cannot be '%s'; it is %s", variable, given, setting_find(key)->what);
+		return -EINVAL;
+	}
+	return (*ret_value = strdup(given)) ? 0 : -ENOMEM;
+}
+
+static void cut_slashes(char *text)
+{
+	for (size_t n = strlen(text); n && text[n - 1] == '/';)
+		text[--n] = '\0';
+}
+
+int hosting_load(struct genstore *st, struct hosting *ret_h, struct buf *why)
+{
+	AUTO(hosting_release) struct hosting h = { 0 };
+	AUTO(free_ptr) char *is_private = NULL;
+	int r;
+
+	if ((r = settings_get(st, "github.organization", &h.organization, why)) || (r = settings_get(st, "github.private", &is_private, why)) ||
+	    (r = get(st, "GITHUB_API_URL", "github.api", &h.api, why)) ||
+	    (r = get(st, "GENSTORE_GIT_REMOTE_TEMPLATE", "git.remote_template", &h.template, why)))
+		return r;
+	if (!h.organization && !h.template) {
+		buf_adds(why, "no git host is configured; 'genstore config set github.organization NAME', or git.remote_template for another one, and"
+			      " nothing is sent before");
+		return -ENODEV;
+	}
+	if (!h.api && !(h.api = strdup(GITHUB_API)))
+		return -ENOMEM;
+	cut_slashes(h.api);
+	h.is_private = !is_private || strcmp(is_private, "no");
+	*ret_h = h;
+	h = (struct hosting){ 0 };
+	return 0;
+}
+
+int hosting_place(struct genstore *st, const char *request_id, char **ret_place)
+{
+	AUTO(hosting_release) struct hosting h = { 0 };
+	AUTO(buf_release) struct buf ignored = BUF_INIT;
+	AUTO(free_ptr) char *text = NULL;
+	const char *host;
+	int r = hosting_load(st, &h, &ignored);
+
+	*ret_place = NULL;
+	if (r)
+		return r == -ENOMEM ? r : 0;
+	if (!h.organization && (r = git_url_fill(h.template, request_id, &text)))
+		return r;
+	host = strstr(text ? text : h.api, "://") + 3;
+	if (text)
+		return (*ret_place = strdup(host)) ? 0 : -ENOMEM;
+	host += strncmp(host, "api.", 4) ? 0 : 4;
+	return asprintf(ret_place, "%.*s/%s/%s", (int)strcspn(host, "/"), host, h.organization, request_id) < 0 ? -ENOMEM : 0;
+}
+
+int publisher_open(struct publisher *p, struct genstore *st, struct buf *why)
+{
+	p->st = st;
+	return hosting_load(st, &p->set, why);
+}
+
+void publisher_close(struct publisher *p)
+{
+	github_close(&p->github);
+	hosting_release(&p->set);
+}
+
+void published_release(struct published *p)
+{
+	free(p->url);
+	*p = (struct published){ 0 };
+}
+
+static int find_repository(struct publisher *p, const char *name, struct github_repo *ret_r, struct buf *why)
+{
+	struct github *g = &p->github;
+
+	g->api = p->set.api;
+	g->organization = p->set.organization;
+	g->is_private = p->set.is_private;
+	g->tick = p->tick;
+	g->wait = p->wait;
+	g->arg = p->arg;
+	return github_repository(g, name, ret_r, why);
+}
+
+static int nap(const struct publisher *p, int64_t ms)
+{
+	int64_t end = clock_ms() + ms;
+	int r = 0;
+
+	while (!r && clock_ms() < end) {
+		poll(NULL, 0, 100);
+		r = p->tick ? p->tick(p->arg) : 0;
+	}
+	return r;
+}
+
+/* A repository that was made just now is not everywhere in GitHub at once. */
+static int push(struct publisher *p, const struct generation *g, const char *url, bool made, struct published *ret_p, struct buf *why)
+{
+	int r = -ENOENT;
+
+	for (int i = 0; r == -ENOENT && i < (made ? PUBLISH_TRIES : 1); i++) {
+		AUTO(git_push_release) struct git_push push = { .progress = p->progress, .tick = p->tick, .arg = p->arg };
+
+		if (i && (r = nap(p, PUBLISH_PAUSE_MS)))
+			return r;
+		buf_reset(why);
+		if ((r = git_push(p->st, g, url, &push))) {
+			buf_adds(why, buf_str(&push.words));
+			continue;
+		}
+		memcpy(ret_p->commit, push.commit, sizeof(ret_p->commit));
+		ret_p->bytes = push.bytes;
+		ret_p->url = MOVE(push.url);
+	}
+	return r;
+}
+
+int publish(struct publisher *p, const struct generation *g, struct published *ret_p, struct buf *why)
+{
+	AUTO(published_release) struct published done = { 0 };
+	AUTO(github_repo_release) struct github_repo repo = { 0 };
+	AUTO(free_ptr) char *url = NULL;
+	int r;
+
+	if (p->set.organization)
+		r = find_repository(p, g->request_id, &repo, why);
+	else
+		r = git_url_fill(p->set.template, g->request_id, &url);
+	if (r || (r = push(p, g, url ? url : repo.clone_url, repo.made, &done, why)))
+		return r;
+	if (repo.url) {
+		free(done.url);
+		done.url = MOVE(repo.url);
+	}
+	*ret_p = done;
+	done = (struct published){ 0 };
+	return 0;
+}

@@ -167,3 +167,20 @@ TEST(a_setting_is_kept_until_it_is_taken_away)
 	CHECK_EQ(config_get(st, "s3.bucket", &gone), 0);
 	CHECK(!gone);
 }
+
+TEST(what_a_git_host_has_is_written_with_its_row_in_one)
+{
+	STORE st = store_fixture();
+	const struct outbox_history h = { .url = "https://example.org/acme/x", .commit = "0123456789abcdef0123456789abcdef01234567" };
+	AUTO(generation_release) struct generation g = { 0 };
+	int64_t id = make(st), row;
+
+	CHECK_EQ(outbox_add(st, id, "github", &row), 0);
+	CHECK_EQ(outbox_published(st, row, &h), 0);
+	state_is(test, st, row, "synced");
+	CHECK_EQ(generation_get(st, id, &g), 0);
+	CHECK_STR(g.github_url, h.url);
+	CHECK_STR(g.github_commit, h.commit);
+	CHECK(!g.artifacts_github_url && !g.s3_path);
+	CHECK_EQ(outbox_published(st, row + 1, &h), -ENOENT);
+}

@@ -14,6 +14,8 @@
 #include "src/serve/mhd.h"
 #include "src/serve/route.h"
 
+#include <netinet/in.h>
+
 enum {
 	SERVER_CONNECTIONS_MAX = 64,
 	SERVER_HEAD_MAX = 16 << 10,   /* bytes of memory for the head of a request: 431 beyond */
@@ -39,9 +41,15 @@ struct request;
 struct server_options {
 	const struct route *routes; /* route.h */
 	struct wsi_door wsi;
+	in_addr_t address;          /* network order; 0: loopback. Elsewhere no Host is refused: `admit` has to know who comes */
 	uint16_t port;              /* 0: the kernel chooses */
 	unsigned connections;       /* at a time; 0: SERVER_CONNECTIONS_MAX */
 	void *app;                  /* of the routes: request_app() */
+	/*
+	 * Before the body of a route that takes one is read: 0 it is, 1 it was answered, and the connection is closed then; or negative.
+	 * NULL: whoever comes.
+	 */
+	int (*admit)(struct request *q);
 	/* A request is over: for a log. From the thread of its connection. */
 	void (*over)(void *app, const struct request *q);
 };
@@ -78,6 +86,7 @@ struct request {
 	int status;                /* of the answer; 0: there is none yet */
 	int64_t sent;              /* bytes of the answer's body */
 	bool begun, answered;
+	bool is_early;             /* what is answered now is answered before the body was read: the connection ends with it */
 	bool upgraded;             /* it is no HTTP any more */
 	uint64_t ticket;           /* of wsi_door.knock(), while neither come() nor stay_away() was called */
 };

@@ -104,7 +104,7 @@ int jwt_verify(const char *text, const uint8_t *secret, size_t n, int64_t now, s
 
 	AUTO(drop) json_t *head = part(text, (size_t)(dot - text));
 	AUTO(drop) json_t *claims = part(dot + 1, (size_t)(second - dot - 1));
-	struct jwt_claims c;
+	struct jwt_claims c = { 0 };
 
 	if (!is_hs256(head) || !is_good_at(claims, now) || !take_id(claims, "sub", true, c.user_id) ||
 	    !take_id(claims, "org_id", false, c.organization_id))

@@ -2,7 +2,7 @@
  * The HTTP server: a thread for each connection (libmicrohttpd), so that a route may block in the store, and one thread for all
  * WebSockets (hub.h).
  *
- * It listens on loopback. What protects it there from other users of the machine and from web pages: a request id cannot be guessed
+ * On loopback, where it listens unless it is told otherwise: what protects it there from other users of the machine and from web pages: a request id cannot be guessed
  * (60 random bits, lifecycle), and requests with a foreign Host or Origin are refused, so that neither DNS rebinding nor a page in a
  * browser reaches it. There is no secret beyond that: the address of a generation is fixed by its contract,
  * ws://127.0.0.1:PORT/wsi/<request_id>.

@@ -382,6 +382,16 @@ static int remove_screenshots(struct genstore *st, const struct generation *g)
 	return stmt_run(&q);
 }
 
+/* What the generators of an app reported (src/flow/credentials.h) goes with its last generation. */
+static int forget_credentials(struct genstore *st, const char *app_id)
+{
+	STMT q = db_stmt(&st->db, "DELETE FROM main.user_secrets WHERE provider = 'app.' || ?1"
+				  " AND NOT EXISTS (SELECT 1 FROM main.generation_requests WHERE app_id = ?1)");
+
+	bind_text(&q, app_id);
+	return stmt_run(&q);
+}
+
 int generation_remove(struct genstore *st, int64_t id)
 {
 	AUTO(generation_release) struct generation g = { 0 };
@@ -408,7 +418,7 @@ int generation_remove(struct genstore *st, int64_t id)
 	STMT q = db_stmt(&st->db, "DELETE FROM main.generation_requests WHERE id = ?");
 
 	bind_i64(&q, id);
-	if ((r = stmt_run(&q)))
+	if ((r = stmt_run(&q)) || (r = forget_credentials(st, g.app_id)))
 		return r;
 	return txn_commit(&t);
 }

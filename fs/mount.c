@@ -49,6 +49,24 @@ static int parse_at(struct mount_options *o, const char *value, struct buf *why)
 	return 0;
 }
 
+static int parse_name(const char *option, const char *value, char out[MOUNT_NAME_MAX], struct buf *why)
+{
+	if (!*value || strlen(value) >= MOUNT_NAME_MAX)
+		return fail(why, -EINVAL, "'%s=' takes a name, or an id", option);
+	snprintf(out, MOUNT_NAME_MAX, "%s", value);
+	return 0;
+}
+
+static int parse_owner(struct mount_options *o, const char *value, struct buf *why)
+{
+	return parse_name("owner", value, o->owner, why);
+}
+
+static int parse_organization(struct mount_options *o, const char *value, struct buf *why)
+{
+	return parse_name("org", value, o->organization, why);
+}
+
 static int parse_nothing(struct mount_options *o UNUSED, const char *value UNUSED, struct buf *why UNUSED)
 {
 	return 0;
@@ -91,6 +109,8 @@ static const struct {
 	{ "uid=", 0, 0, parse_uid },
 	{ "gid=", 0, 0, parse_gid },
 	{ "at=", 0, 0, parse_at },
+	{ "owner=", 0, 0, parse_owner },
+	{ "org=", 0, 0, parse_organization },
 #undef AT
 };
 
@@ -124,6 +144,9 @@ int mount_parse(struct mount_options *o, const char *text, struct buf *why)
 		r = parse_one(o, word, why);
 	if (!r && o->at && o->writable)
 		return fail(why, -EINVAL, "'rw' does not go with 'at': what was cannot be written to");
+	/* Both are views in the place of the tables. */
+	if (!r && o->at && (*o->owner || *o->organization))
+		return fail(why, -EINVAL, "'owner' and 'org' do not go with 'at'");
 	return r;
 }
 

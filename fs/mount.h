@@ -3,6 +3,9 @@
 #define GENSTORE_FS_MOUNT_H
 
 #include "store/base/buf.h"
+#include "store/store.h"
+
+enum { MOUNT_NAME_MAX = 1100 }; /* bytes: of a user, of an organization */
 
 struct mount_hooks;
 
@@ -16,6 +19,8 @@ struct mount_options {
 	int64_t uid, gid;       /* -1: the caller's */
 	const struct mount_hooks *hooks; /* hooks.h; NULL: nothing can be sent */
 	int64_t at;             /* the store as it was then, seconds since the epoch; 0: as it is */
+	char owner[MOUNT_NAME_MAX], organization[MOUNT_NAME_MAX]; /* whose things alone are shown, as they were given; "": everybody's */
+	struct access_subject subject; /* what the caller has made of these two */
 };
 
 /* "ro,uid=1000,noviews" and so on, added to o. -EINVAL; why names the part that is not understood, or does not go with another. */
@@ -32,7 +37,7 @@ int mount_default(char **ret_path, struct buf *why);
  */
 int mount_run(const struct mount_options *o, struct buf *why);
 /* What mount_parse() understands, for people. */
-#define MOUNT_OPTIONS "ro, rw, uid=N, gid=N, allow_other, noviews, nohydrate, at=TIME, nonempty, noexec"
+#define MOUNT_OPTIONS "ro, rw, uid=N, gid=N, allow_other, noviews, nohydrate, at=TIME, nonempty, noexec, owner=USER, org=ORG"
 
 /* What to do on a machine without FUSE, behind a ';'. */
 #define MOUNT_INSTEAD "use 'genstore get', 'restore' or 'export' instead"

@@ -38,7 +38,7 @@ static int need_store(struct scribe *s)
 		*s->st->errmsg = '\0';
 	if (r || s->st)
 		return r;
-	if (!(s->st = genstore_new()))
+	if (!(s->st = view_handle(s->view)))
 		return -ENOMEM;
 	/* A batch of an archive fits (store/foreign.h); what else is written through here is small. */
 	if (!(r = genstore_open(s->st, s->view->path, 0)) && !(r = db_exec(&s->st->db, "PRAGMA cache_size = -10240")))

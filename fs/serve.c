@@ -314,6 +314,7 @@ int serve(const struct mount_options *o, int ready, struct buf *why)
 		v->noviews = o->noviews;
 		v->nohydrate = o->nohydrate;
 		v->at = o->at;
+		v->subject = o->subject;
 		v->hooks = o->hooks;
 		v->uid = o->uid < 0 ? v->uid : (uid_t)o->uid;
 		v->gid = o->gid < 0 ? v->gid : (gid_t)o->gid;

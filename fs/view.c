@@ -1,6 +1,7 @@
 #include "fs/view.h"
 #include "fs/cache.h"
 #include "fs/intern.h"
+#include "store/access.h"
 #include "store/at.h"
 #include "store/evict.h"
 #include "store/sums.h"
@@ -90,9 +91,20 @@ int view_check(struct view *v)
 	return v->replaced ? -ESTALE : 0;
 }
 
-int view_open(struct view *v, struct genstore **ret_st)
+struct genstore *view_handle(const struct view *v)
 {
 	struct genstore *st = genstore_new();
+
+	if (st && (*v->subject.user_id || *v->subject.organization_id) && access_limit(st, &v->subject)) {
+		genstore_free(st);
+		return NULL;
+	}
+	return st;
+}
+
+int view_open(struct view *v, struct genstore **ret_st)
+{
+	struct genstore *st = view_handle(v);
 	int r;
 
 	if (!st)

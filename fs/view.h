@@ -40,6 +40,7 @@ struct view {
 	gid_t gid;
 	bool noviews;
 	int64_t at;          /* as it was then; 0: as it is */
+	struct access_subject subject; /* whose things alone are shown */
 	const struct mount_hooks *hooks; /* NULL: nothing can be sent or fetched */
 	struct drafts *drafts; /* what is being written; NULL: this is read only */
 	bool nohydrate;        /* what is in a bucket only is not fetched */
@@ -64,6 +65,8 @@ void view_free(struct view *v);
 /* Reads events, generations and changed from the store. */
 int view_look(struct view *v, struct genstore *st);
 
+/* A handle that is not open yet, limited as the view is. NULL: no memory. */
+struct genstore *view_handle(const struct view *v);
 /* A handle for a thread: read only, and on the file that was mounted. -ESTALE when that was replaced. */
 int view_open(struct view *v, struct genstore **ret_st);
 /* -ESTALE once the file was replaced. */

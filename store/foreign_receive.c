@@ -62,7 +62,7 @@ static int get_received(struct genstore *st, const char *request_id, struct rece
 
 static int put_received(struct genstore *st, const char *request_id, const struct received *v)
 {
-	STMT q = db_stmt(&st->db, "INSERT INTO received (request_id, archive, metadata_id, received_at) VALUES (?, ?, nullif(?, 0), ?)"
+	STMT q = db_stmt(&st->db, "INSERT INTO main.received (request_id, archive, metadata_id, received_at) VALUES (?, ?, nullif(?, 0), ?)"
 				  " ON CONFLICT (request_id) DO UPDATE SET archive = excluded.archive, metadata_id = excluded.metadata_id");
 	char now[CLOCK_TEXT];
 

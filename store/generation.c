@@ -240,6 +240,18 @@ static int insert_request(struct genstore *st, const struct generation_request *
 	return stmt_run(&q);
 }
 
+/* Whether the handle shows it or not: ids are the file's. */
+static int check_free(struct genstore *st, const char *request_id)
+{
+	STMT q = db_stmt(&st->db, "SELECT 1 FROM main.generation_requests WHERE request_id = ?");
+	int r;
+
+	bind_text(&q, request_id);
+	if ((r = stmt_step(&q)) <= 0)
+		return r;
+	return store_fail(st, -EEXIST, "the request id '%s' is taken; choose another one", request_id);
+}
+
 static int audit_create(struct genstore *st, const struct generation *g)
 {
 	AUTO(buf_release) struct buf details = BUF_INIT;
@@ -278,7 +290,7 @@ int generation_create(struct genstore *st, const struct generation_request *req,
 		return r;
 	if ((r = choose_app(st, req, user_id, app_id)) || (r = choose_number(st, req, app_id, &number)))
 		return r;
-	if (!request_id && (r = id_request(&st->ids, made)))
+	if ((r = request_id ? check_free(st, request_id) : id_request(&st->ids, made)))
 		return r;
 	if ((r = insert_request(st, req, user_id, app_id, request_id ? request_id : made, number)))
 		return r;

@@ -280,7 +280,7 @@ void remote_object_release(struct remote_object *o)
 
 static int put_object(struct genstore *st, int64_t id, const struct remote_object *o, const char *now)
 {
-	STMT q = db_stmt(&st->db, "INSERT INTO remote_objects(outbox_id, name, bucket, key, size, sha256, etag, confirmed_at)"
+	STMT q = db_stmt(&st->db, "INSERT INTO main.remote_objects(outbox_id, name, bucket, key, size, sha256, etag, confirmed_at)"
 				  " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (outbox_id, name) DO UPDATE SET bucket = excluded.bucket,"
 				  " key = excluded.key, size = excluded.size, sha256 = excluded.sha256, etag = excluded.etag,"
 				  " confirmed_at = excluded.confirmed_at");

@@ -1,6 +1,7 @@
 #include "src/cmd/away.h"
 #include "src/cmd/out.h"
 #include "src/facts/tree.h"
+#include "store/access.h"
 
 int away_find(struct cli *cli, const struct generation *g, struct remote *remote, struct place *ret_place)
 {
@@ -61,8 +62,13 @@ int away_bring(struct cli *cli, const struct generation *g)
 {
 	AUTO(remote_release) struct remote remote = { 0 };
 	struct genstore *st = genstore_new();
-	int r = st ? genstore_open(st, cli->store_path, 0) : -ENOMEM;
+	int r = st ? 0 : -ENOMEM;
 
+	/* For whom it is. */
+	if (!r && access_is_limited(cli->st))
+		r = access_limit(st, &cli->st->subject);
+	if (!r)
+		r = genstore_open(st, cli->store_path, 0);
 	if (r)
 		r = cli_error(cli, cli_exit_code(r), "'%s' is in the bucket only, and what is fetched has to be kept: %s", g->request_id,
 			      st ? genstore_errmsg(st) : "no memory");

@@ -5,12 +5,16 @@
 #include "fs/hooks.h"
 #include "fs/mount.h"
 #include "fs/mounts.h"
+#include "fs/view.h"
 #include "src/cmd/sync.h"
 #include "src/facts/tree.h"
 #include "src/sync/fetch.h"
 #include "src/sync/lock.h"
 #include "src/sync/settings.h"
+#include "store/access.h"
+#include "store/app.h"
 #include "store/base/utf8.h"
+#include "store/session.h"
 
 static struct { bool foreground; struct opt_list options; } o;
 
@@ -89,7 +93,7 @@ static int fetch_into(struct genstore *st, const struct mount_fetch *m, struct b
 
 static int fetch(const struct mount_fetch *m, struct buf *why)
 {
-	struct genstore *st = genstore_new();
+	struct genstore *st = view_handle(m->view);
 	int r = st ? genstore_open(st, m->store, 0) : -ENOMEM;
 
 	if (r)
@@ -111,6 +115,23 @@ static int parse(struct mount_options *m, struct buf *why)
 	return r;
 }
 
+/* Whose things are shown: a token's user's, and less than that where it is asked for. */
+static int take_subject(struct cli *cli, struct mount_options *m)
+{
+	int r = 0;
+
+	m->subject = cli->st->subject;
+	if (*m->owner)
+		r = user_find(cli->st, m->owner, m->subject.user_id);
+	if (!r && *m->organization)
+		r = organization_find(cli->st, m->organization, m->subject.organization_id);
+	if (r)
+		return cli_fail(cli, r);
+	if (m->at && access_is_limited(cli->st))
+		return cli_usage(cli, "'at' is for the store's owner, who needs no token");
+	return 0;
+}
+
 static int run(struct cli *cli, int argc, char **argv)
 {
 	struct mount_options m = { .store = cli->store_path, .foreground = o.foreground, .uid = -1, .gid = -1, .hooks = &hooks };
@@ -125,7 +146,10 @@ static int run(struct cli *cli, int argc, char **argv)
 	/* For the words, and the exit code, of a store that is not there or cannot be read. */
 	if ((r = cli_open(cli, GENSTORE_READ_ONLY)))
 		return r;
+	r = take_subject(cli, &m);
 	genstore_free(MOVE(cli->st));
+	if (r)
+		return r;
 	if (!argc && mount_default(&made, &why))
 		return cli_error(cli, EXIT_FAILED, "%s", buf_str(&why));
 	m.mountpoint = argc ? argv[0] : made;
@@ -158,6 +182,6 @@ static const struct opt options[] = {
 };
 
 const struct command command_mount = {
-	.name = "mount", .arguments = "[MOUNTPOINT]", .summary = "shows the store as folders and files; alone lists the mounts",
+	.name = "mount", .access = FOR_USERS, .arguments = "[MOUNTPOINT]", .summary = "shows the store as folders and files; alone lists the mounts",
 	.options = options, .run = run, .max_args = 1,
 };

@@ -72,7 +72,7 @@ static int reply_body(struct request *q, int status, const char *type, const str
 	if (type)
 		mhd()->add_response_header(response, "Content-Type", type);
 	add_fields(response, more);
-	if (close)
+	if (close || q->is_early)
 		mhd()->add_response_header(response, "Connection", "close");
 	return queue(q, status, response, (int64_t)body->len);
 }

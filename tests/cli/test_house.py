@@ -36,11 +36,15 @@ def test_the_manual_is_free_of_warnings():
     ("src/bad.c", "static void op_read(int x)", "op_* belongs to fs/"),
     ("src/flow/bad.c", "static int cmd_bad(int argc)", "cmd_* belongs to src/cmd"),
     ("examples/bad.c", '#include "store/genstore.h"', "examples/ see only"),
+    ("store/bad.c", '\tSTMT q = db_stmt(db, "DELETE FROM apps WHERE id = ?");', "names main."),
+    ("src/bad.c", '\tSTMT q = db_stmt(db, "UPDATE sessions SET name = ?");', "names main."),
 ])
 def test_layers_finds_an_arrow_that_points_the_wrong_way(tmp_path, where, line, rule):
     for name in ("store", "fs", "src/flow", "src/cmd", "examples"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "store/good.c").write_text('#include "store/base/buf.h"\n\t/* fork() */\n\tsnprintf(out, n, "x");\n')
+    (tmp_path / "store/access.c").write_text('\tOF_USER("apps") OF_ORGANIZATION("sessions") "CREATE TEMP VIEW seen AS"\n')
+    (tmp_path / "store/better.c").write_text('\t"INSERT INTO main.apps"\n\t"DELETE FROM sessions_before"\n\t"SELECT 1 FROM apps"\n')
     (tmp_path / "fs/good.c").write_text('#include "store/db.h"\n#include "fs/mount.h"\nstatic void op_x(int x)\n')
     sh(ROOT / "tools/layers", tmp_path)
     (tmp_path / where).write_text(line + "\n")

@@ -52,7 +52,7 @@ def test_each_verb_leaves_its_row_and_nothing_leaves_one_without_a_change(gensto
     assert added("restore", req, tmp_path / "out", code=1) == []
     assert added("fork", req, "--app-name", "y") == ["generation.create", "generation.status", "generation.status"]
     assert added("import", tmp_path / "out", "--app-name", "z")[0] == "generation.create"
-    assert added("artifact", "put", "--session", "s", "--org", "o", "--type", "terraform", tmp_path / "f.tf") == ["artifact.put"]
+    assert added("artifact", "put", "--session", "s", "--org", "o", "--type", "terraform", tmp_path / "f.tf") == ["org.add", "artifact.put"]
     assert added("artifact", "put", "--session", "s", "--org", "o", "--type", "terraform", tmp_path / "f.tf") == []
     assert added("artifact", "rm", "--session", "s", "terraform/f.tf") == ["artifact.remove"]
     assert added("rm", "-f", "z") == ["generation.remove"]

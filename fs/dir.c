@@ -57,7 +57,7 @@ static int list_names(struct listing *l)
 		struct attr a = brief(ino, f->type);
 
 		if ((f->view && l->v->noviews) || (!h.sealed && (f->kind == NODE_ARCHIVE || f->kind == NODE_METADATA)) ||
-		    (!h.manifest && f->kind == NODE_APP))
+		    (!h.manifest && !h.tree_away && f->kind == NODE_APP))
 			continue;
 		r = is_dear(f->kind) ? give(l, f->name, &a, (int64_t)i + 1) : give_node(l, f->name, ino, f->type, (int64_t)i + 1);
 	}
@@ -138,8 +138,7 @@ static int list_tree(struct listing *l)
 	size_t first, end;
 	int r;
 
-	if ((r = node_head(l->v, l->st, &l->n, &h)) || (!h.manifest && (r = -ENOENT)) ||
-	    (r = view_manifest(l->v, l->st, h.manifest, &m)))
+	if ((r = node_tree(l->v, l->st, &l->n, &h, &m)))
 		return r;
 	if (l->n.entry >= m->count && l->n.entry != NODE_TOP)
 		return -ESTALE;

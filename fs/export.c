@@ -84,7 +84,7 @@ static int settle(struct export *x, int r)
 	/* It was removed meanwhile. */
 	if (r == -ENOENT)
 		return 0;
-	if (r != -EBADMSG && r != -EUCLEAN && r != -ENOTSUP) {
+	if (r != -EBADMSG && r != -EUCLEAN && r != -ENOTSUP && r != -EREMOTE) {
 		buf_addf(x->why, "cannot read '%s': %s", buf_str(&x->path), genstore_errmsg(x->st));
 		return r;
 	}

@@ -281,7 +281,7 @@ int export_tree(struct export *x, int fd, const char *name, const struct node *n
 	struct head h;
 	int r;
 
-	if ((r = node_head(x->v, x->st, n, &h)) || (!h.manifest && (r = -ENOENT)) || (r = view_manifest(x->v, x->st, h.manifest, &m)))
+	if ((r = node_tree(x->v, x->st, n, &h, &m)))
 		return r;
 	if (tree_is_there(fd, name, m, mtime)) {
 		x->result.unchanged += m->files;

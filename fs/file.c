@@ -32,14 +32,12 @@ static int tree_content(struct view *v, struct genstore *st, const struct manife
 	return 0;
 }
 
-static int tree_object(struct view *v, struct genstore *st, const struct node *n, const struct head *h, struct object **ret_o)
+static int tree_object(struct view *v, struct genstore *st, const struct node *n, struct head *h, struct object **ret_o)
 {
 	AUTO(manifest_unrefp) struct manifest *m = NULL;
 	int r;
 
-	if (!h->manifest)
-		return -ENOENT;
-	if ((r = view_manifest(v, st, h->manifest, &m)))
+	if ((r = node_tree(v, st, n, h, &m)))
 		return r;
 	if (n->entry >= m->count || m->entries[n->entry].type == TAR_DIR)
 		return -EISDIR;
@@ -71,6 +69,8 @@ static int object_at(struct view *v, struct genstore *st, const struct node *n, 
 		return r == -ENODATA ? -EISDIR : r;
 	switch (n->kind) {
 	case NODE_ARCHIVE:
+		if (h.away)
+			return view_away(st, h.generation);
 		return h.sealed ? view_archive(v, st, &h, ret_o) : -ENOENT;
 	case NODE_METADATA:
 		return h.sealed ? view_content(v, st, h.metadata, ret_o) : -ENOENT;

@@ -79,7 +79,7 @@ static int in_tree(struct view *v, struct genstore *st, const struct node *n, co
 	ssize_t at;
 	int r;
 
-	if ((r = node_head(v, st, n, &h)) || (!h.manifest && (r = -ENOENT)) || (r = view_manifest(v, st, h.manifest, &m)))
+	if ((r = node_tree(v, st, n, &h, &m)))
 		return r;
 	if (n->entry >= m->count && n->entry != NODE_TOP)
 		return -ESTALE;
@@ -196,7 +196,7 @@ static int link_in_tree(struct view *v, struct genstore *st, const struct node *
 	struct head h;
 	int r;
 
-	if ((r = node_head(v, st, n, &h)) || (!h.manifest && (r = -ENOENT)) || (r = view_manifest(v, st, h.manifest, &m)))
+	if ((r = node_tree(v, st, n, &h, &m)))
 		return r;
 	if (n->entry >= m->count || m->entries[n->entry].type != TAR_SYMLINK)
 		return -EINVAL;

@@ -84,6 +84,7 @@ static const struct {
 	{ "rw", AT(writable), AT(read_only), NULL },
 	{ "allow_other", AT(allow_other), 0, NULL },
 	{ "noviews", AT(noviews), 0, NULL },
+	{ "nohydrate", AT(nohydrate), 0, NULL },
 	{ "nonempty", AT(nonempty), 0, NULL },
 	{ "defaults", 0, 0, NULL },
 	{ "suid", 0, 0, NULL }, /* of which there is nothing in a mount */

@@ -67,13 +67,51 @@ void node_tree_attr(enum node_kind kind, int64_t id, const struct manifest *m, s
 		ret_a->mode = S_IFREG | 0755;
 }
 
+int node_tree(struct view *v, struct genstore *st, const struct node *n, struct head *ret_h, struct manifest **ret_m)
+{
+	int r = node_head(v, st, n, ret_h);
+
+	if (r)
+		return r;
+	if (ret_h->tree_away)
+		return view_away(st, ret_h->generation);
+	return ret_h->manifest ? view_manifest(v, st, ret_h->manifest, ret_m) : -ENOENT;
+}
+
+bool node_renewed(struct view *v, struct genstore *st, uint64_t ino)
+{
+	struct head before, after;
+	struct node n;
+
+	if (node_of(ino, &n) || node_head(v, st, &n, &before))
+		return false;
+	view_forget(v, before.generation);
+	return !node_head(v, st, &n, &after) && (before.seal != after.seal || before.content != after.content ||
+						 before.manifest != after.manifest || before.tree_away != after.tree_away);
+}
+
+/* A folder whose tree is away can be looked at: how many there are in it is seen once somebody looks into it. */
+static int top_attr(struct view *v, struct genstore *st, const struct node *n, struct attr *ret_a, bool *ret_known)
+{
+	struct head h;
+	int r = node_head(v, st, n, &h);
+
+	*ret_known = r || n->entry != NODE_TOP || !h.tree_away;
+	if (!*ret_known) {
+		*ret_a = node_dir_attr(node_ino(n->kind, n->id, NODE_TOP), 0, h.created, KEEP_SHORT);
+		ret_a->nlink = 1;
+	}
+	return r;
+}
+
 static int tree_attr(struct view *v, struct genstore *st, const struct node *n, struct attr *ret_a)
 {
 	AUTO(manifest_unrefp) struct manifest *m = NULL;
 	struct head h;
-	int r;
+	bool known;
+	int r = top_attr(v, st, n, ret_a, &known);
 
-	if ((r = node_head(v, st, n, &h)) || (!h.manifest && (r = -ENOENT)) || (r = view_manifest(v, st, h.manifest, &m)))
+	if (r || !known || (r = node_tree(v, st, n, &h, &m)))
 		return r;
 	if (n->entry >= m->count && n->entry != NODE_TOP)
 		return -ESTALE;
@@ -156,7 +194,7 @@ static int generation_attr(struct view *v, struct genstore *st, const struct nod
 		return r;
 	switch (n->kind) {
 	case NODE_GENERATION:
-		*ret_a = node_dir_attr(ino, v->noviews ? 0 : 1 + (h.manifest > 0), h.changed, KEEP_LONG);
+		*ret_a = node_dir_attr(ino, v->noviews ? 0 : 1 + (h.manifest > 0 || h.tree_away), h.changed, KEEP_LONG);
 		return 0;
 	case NODE_ARCHIVE:
 		*ret_a = file_attr(ino, h.archive_size, h.created);

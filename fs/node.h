@@ -89,6 +89,14 @@ int node_readlink(struct view *v, struct genstore *st, uint64_t ino, char *ret_t
 /* What a generation or a snapshot of it has, of any node that belongs to one; -ENODATA for others. */
 int node_head(struct view *v, struct genstore *st, const struct node *n, struct head *ret_h);
 
+/* The tree of a node that has one: -ENOENT where there is none, -EREMOTE with words where it is in a bucket only. */
+int node_tree(struct view *v, struct genstore *st, const struct node *n, struct head *ret_h, struct manifest **ret_m);
+/*
+ * Something could not be read: whether that was because what was known of its generation is old, its bytes having gone or come back. True: it is to
+ * be tried once more.
+ */
+bool node_renewed(struct view *v, struct genstore *st, uint64_t ino);
+
 /* An entry of a directory. For a listing without attributes only ino, the type in mode, and keep are set. */
 typedef int (*dir_emit)(void *arg, const char *name, const struct attr *a, int64_t next);
 /*

@@ -1,7 +1,7 @@
+#include "fs/fetcher.h"
 #include "fs/ops_write.h"
 #include "fs/rules.h"
 #include "fs/shown.h"
-#include "fs/worker.h"
 
 #include <fcntl.h>
 #include <sys/statvfs.h>
@@ -43,6 +43,12 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	s->ready = -1;
 }
 
+static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
+static void lookup_again(fuse_req_t req, const struct later *l)
+{
+	op_lookup(req, l->ino, l->name);
+}
+
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct fuse_entry_param none = { .ino = 0 }, e;
@@ -52,15 +58,23 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	int r;
 
 	WORK(req, parent, r, shown_lookup(w->view, w->st, parent, name, &a, &keep));
+	if (fetcher_later(req, r, &(struct later){ .again = lookup_again, .ino = parent, .name = name }))
+		return;
 	if (r == -ENOENT && w && keep > 0) {
 		none.entry_timeout = keep;
 		fuse_reply_entry(req, &none);
 	} else if (r) {
-		fuse_reply_err(req, -r);
+		fuse_reply_err(req, fetcher_errno(r));
 	} else {
 		e = entry_of(w->view, &a);
 		fuse_reply_entry(req, &e);
 	}
+}
+
+static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+static void getattr_again(fuse_req_t req, const struct later *l)
+{
+	op_getattr(req, l->ino, NULL);
 }
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi UNUSED)
@@ -71,12 +85,20 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	int r;
 
 	WORK(req, ino, r, shown_attr(w->view, w->st, ino, &a));
+	if (fetcher_later(req, r, &(struct later){ .again = getattr_again, .ino = ino }))
+		return;
 	if (r) {
-		fuse_reply_err(req, -r);
+		fuse_reply_err(req, fetcher_errno(r));
 		return;
 	}
 	sb = ops_stat(w->view, &a);
 	fuse_reply_attr(req, &sb, a.keep);
+}
+
+static void op_readlink(fuse_req_t req, fuse_ino_t ino);
+static void readlink_again(fuse_req_t req, const struct later *l)
+{
+	op_readlink(req, l->ino);
 }
 
 static void op_readlink(fuse_req_t req, fuse_ino_t ino)
@@ -86,8 +108,10 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 	int r;
 
 	WORK(req, ino, r, node_readlink(w->view, w->st, ino, target));
+	if (fetcher_later(req, r, &(struct later){ .again = readlink_again, .ino = ino }))
+		return;
 	if (r)
-		fuse_reply_err(req, -r);
+		fuse_reply_err(req, fetcher_errno(r));
 	else
 		fuse_reply_readlink(req, target);
 }
@@ -122,6 +146,14 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino UNUSED, struct fuse_file_i
 		fuse_reply_open(req, fi);
 }
 
+static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
+static void read_again(fuse_req_t req, const struct later *l)
+{
+	struct fuse_file_info fi = l->fi;
+
+	op_read(req, l->ino, l->size, l->offset, &fi);
+}
+
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
 	size_t n = size < READ_MAX ? size : READ_MAX;
@@ -139,8 +171,10 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, s
 		ino = real;
 	}
 	WORK(req, ino, r, file_read(w->view, w->st, ino, offset, n, w->buf));
+	if (fetcher_later(req, r, &(struct later){ .again = read_again, .ino = ino, .size = size, .offset = offset, .fi = *fi }))
+		return;
 	if (r < 0)
-		fuse_reply_err(req, (int)-r);
+		fuse_reply_err(req, fetcher_errno(r));
 	else
 		fuse_reply_buf(req, (char *)w->buf, (size_t)r);
 }
@@ -181,6 +215,17 @@ static int list(struct page *p, struct worker *w, fuse_ino_t ino, off_t offset)
 	return shown_list(w->view, w->st, ino, offset, p->plus, add_entry, p);
 }
 
+static void answer_list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, bool plus);
+static void list_again(fuse_req_t req, const struct later *l)
+{
+	answer_list(req, l->ino, l->size, l->offset, false);
+}
+
+static void list_plus_again(fuse_req_t req, const struct later *l)
+{
+	answer_list(req, l->ino, l->size, l->offset, true);
+}
+
 static void answer_list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, bool plus)
 {
 	struct page p = { .req = req, .size = size < READ_MAX ? size : READ_MAX, .plus = plus };
@@ -188,8 +233,11 @@ static void answer_list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offse
 	int r;
 
 	WORK(req, ino, r, list(&p, w, ino, offset));
+	if (!p.used && fetcher_later(req, r, &(struct later){ .again = plus ? list_plus_again : list_again, .ino = ino, .size = size,
+							       .offset = offset }))
+		return;
 	if (r < 0 && !p.used)
-		fuse_reply_err(req, -r);
+		fuse_reply_err(req, fetcher_errno(r));
 	else
 		fuse_reply_buf(req, (char *)w->buf, p.used);
 }

@@ -7,6 +7,7 @@
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
 
+struct fetcher;
 struct scribe;
 
 enum { READ_MAX = 1 << 20, REPORTED = 64 };
@@ -16,6 +17,7 @@ struct server {
 	struct view *view;
 	struct scribe *scribe; /* NULL: read only */
 	struct sender sender;
+	struct fetcher *fetcher; /* NULL: what is in a bucket only is not fetched */
 	struct fuse_session *session;
 	pthread_key_t workers; /* a struct worker a thread */
 	bool syslog;           /* where complaints go; else stderr */

@@ -1,4 +1,5 @@
 #include "fs/serve.h"
+#include "fs/fetcher.h"
 #include "fs/mounts.h"
 #include "fs/ops.h"
 #include "fs/scribe.h"
@@ -252,7 +253,6 @@ static int start_scribe(struct server *s, struct view *v)
 	const struct scribe_sink sink = { say_line, want_sending, s };
 	int r = drafts_new(&v->drafts);
 
-	block_signals();
 	return r ? r : scribe_new(v, &sink, &s->scribe);
 }
 
@@ -269,11 +269,15 @@ static int serve_view(const struct mount_options *o, struct view *v, int ready, 
 	if ((r = watch_new(v, &watch)))
 		return r;
 	if (!(r = mount_session(o, &s, why))) {
+		block_signals();
 		if (!o->read_only)
 			r = start_scribe(&s, v);
+		if (!r && v->hooks)
+			r = fetcher_new(&s, &s.fetcher);
 		if (!r)
 			r = serve_session(&s, watch, o->mountpoint);
-		/* The kernel waits for answers that the scribe still owes. */
+		/* The kernel waits for answers that these still owe. */
+		fetcher_free(s.fetcher);
 		scribe_free(s.scribe);
 		/* What was asked for just before. */
 		if (s.scribe)
@@ -308,6 +312,7 @@ int serve(const struct mount_options *o, int ready, struct buf *why)
 		openlog("genstore", LOG_PID, LOG_DAEMON);
 	if (!(r = view_new(o->store, &v))) {
 		v->noviews = o->noviews;
+		v->nohydrate = o->nohydrate;
 		v->at = o->at;
 		v->subject = o->subject;
 		v->hooks = o->hooks;

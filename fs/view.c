@@ -3,6 +3,7 @@
 #include "fs/intern.h"
 #include "store/access.h"
 #include "store/at.h"
+#include "store/evict.h"
 #include "store/sums.h"
 
 #include <sys/stat.h>
@@ -212,12 +213,20 @@ static int64_t seconds(const struct stmt *q, int column)
 	return t;
 }
 
+/* A tree that is in an archive whose bytes are not here. */
+static bool is_archive(const struct stmt *q, int column)
+{
+	const char *text = col_text(q, column);
+
+	return text && !strcmp(text, "archive");
+}
+
 static int load_generation(struct genstore *st, int64_t id, struct head *ret_h)
 {
 	STMT q = db_stmt(&st->db, "SELECT a.seal_id, a.content_id, a.metadata_id, coalesce(s.size, c.size), m.size,"
 				  " CASE WHEN a.content_id IS NULL THEN s.manifest_id ELSE (SELECT files_snapshot ->> '$.manifest'"
 				  " FROM iteration_snapshots WHERE generation_request_id = g.id AND iteration_number > 0 ORDER BY id DESC LIMIT 1) END,"
-				  " g.created_at, coalesce(g.completed_at, g.updated_at)"
+				  " g.created_at, coalesce(g.completed_at, g.updated_at), c.size > 0 AND length(c.pieces) = 0"
 				  " FROM generation_requests g LEFT JOIN archive a ON a.generation_request_id = g.id"
 				  " LEFT JOIN seal s ON s.id = a.seal_id LEFT JOIN content c ON c.id = a.content_id"
 				  " LEFT JOIN content m ON m.id = a.metadata_id WHERE g.id = ?");
@@ -236,8 +245,9 @@ static int load_generation(struct genstore *st, int64_t id, struct head *ret_h)
 		.sealed = !col_null(&q, 2),
 		.seal = col_i64(&q, 0), .content = col_i64(&q, 1), .metadata = col_i64(&q, 2),
 		.archive_size = col_i64(&q, 3), .metadata_size = col_i64(&q, 4),
-		.manifest = col_i64(&q, 5),
+		.manifest = is_archive(&q, 5) ? 0 : col_i64(&q, 5), .tree_away = is_archive(&q, 5),
 		.created = seconds(&q, 6), .changed = seconds(&q, 7),
+		.away = col_i64(&q, 8),
 	};
 	return 0;
 }
@@ -266,12 +276,12 @@ static int load_snapshot(struct genstore *st, int64_t id, struct head *ret_h)
 	bind_i64(&q, id);
 	if ((r = stmt_step(&q)) <= 0)
 		return r < 0 ? r : -ENOENT;
-	if (!col_i64(&q, 1))
+	if (!col_i64(&q, 1) && !is_archive(&q, 1))
 		return -ENOENT;
 	*ret_h = (struct head){
 		.generation = col_i64(&q, 0),
 		.sealed = true,
-		.manifest = col_i64(&q, 1),
+		.manifest = is_archive(&q, 1) ? 0 : col_i64(&q, 1), .tree_away = is_archive(&q, 1),
 		.created = seconds(&q, 2), .changed = seconds(&q, 2),
 	};
 	return 0;
@@ -287,6 +297,14 @@ int view_snapshot(struct view *v, struct genstore *st, int64_t id, struct head *
 		return r;
 	head_set(v, snapshot_key(id), ret_h);
 	return 0;
+}
+
+int view_away(struct genstore *st, int64_t generation)
+{
+	char name[ID_REQUEST_MAX + 1];
+	int r = generation_name(st, generation, name);
+
+	return r ? r : evict_fail(st, name);
 }
 
 void view_forget(struct view *v, int64_t generation)

@@ -12,17 +12,23 @@
 
 struct cache;
 struct drafts;
+struct fetches;
 struct intern;
 struct mount_hooks;
 struct roll;
 
-/* What is under generations/<request_id>/, or iterations/<n>/. Once `sealed` (and always for a snapshot) it never changes. */
+/*
+ * What is under generations/<request_id>/, or iterations/<n>/. Once `sealed` (and always for a snapshot) it never changes, but for its
+ * bytes: they can go (store/evict.h), and come back as an archive from outside, the same to the byte.
+ */
 struct head {
 	int64_t generation;
 	bool sealed;
 	int64_t seal, content;  /* the archive's; one of them is 0 */
 	int64_t metadata;       /* content id */
 	int64_t manifest;       /* of app/ or the iteration; 0: none */
+	bool away;              /* the archive's bytes are in a bucket only */
+	bool tree_away;         /* likewise the tree: there is one, and manifest is 0 */
 	int64_t archive_size, metadata_size;
 	int64_t created, changed; /* seconds */
 };
@@ -37,6 +43,8 @@ struct view {
 	struct access_subject subject; /* whose things alone are shown */
 	const struct mount_hooks *hooks; /* NULL: nothing can be sent or fetched */
 	struct drafts *drafts; /* what is being written; NULL: this is read only */
+	bool nohydrate;        /* what is in a bucket only is not fetched */
+	struct fetches *fetches; /* what is being fetched; NULL: nothing ever is */
 	struct cache *manifests, *objects;
 	struct intern *users, *apps;
 	struct roll *roll;   /* NULL until there is a watcher, who owns it */
@@ -73,7 +81,9 @@ int view_archive(struct view *v, struct genstore *st, const struct head *h, stru
 
 int view_generation(struct view *v, struct genstore *st, int64_t id, struct head *ret_h);
 int view_snapshot(struct view *v, struct genstore *st, int64_t id, struct head *ret_h);
-/* Forgets a generation that was removed. */
+/* -EREMOTE, with words for the log. */
+int view_away(struct genstore *st, int64_t generation);
+/* Forgets a generation that was removed, or whose bytes went or came back. */
 void view_forget(struct view *v, int64_t generation);
 
 #endif

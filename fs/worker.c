@@ -1,4 +1,5 @@
 #include "fs/worker.h"
+#include "fs/shown.h"
 
 #include <stdarg.h>
 #include <syslog.h>
@@ -77,6 +78,11 @@ int worker_get(fuse_req_t req, struct worker **ret_w)
 	return get(fuse_req_userdata(req), ret_w);
 }
 
+int worker_own(struct server *s, struct worker **ret_w)
+{
+	return get(s, ret_w);
+}
+
 void worker_warm_up(struct server *s)
 {
 	struct worker *w;
@@ -100,16 +106,30 @@ static bool is_news(struct server *s, uint64_t ino)
 	return news;
 }
 
+/* What was known of a generation can be old: its bytes went, or came back. */
+static bool is_old(struct worker *w, fuse_ino_t ino, ssize_t r)
+{
+	return !w->renewed && (r == -EBADMSG || r == -EUCLEAN || r == -EREMOTE) && node_renewed(w->view, w->st, shown_ino(w->view, ino));
+}
+
 bool worker_again(struct worker *w, fuse_ino_t ino, ssize_t r)
 {
 	bool again = w && r == -EROFS && !w->again;
 
 	if (!w)
 		return false;
+	if ((w->renewed = is_old(w, ino, r)))
+		return true;
 	if (again)
 		genstore_free(MOVE(w->st));
 	else if ((r == -EBADMSG || r == -EUCLEAN || r == -EIO || r == -ENOMEM) && is_news(w->server, ino))
 		server_say(w->server, "%s", *genstore_errmsg(w->st) ? genstore_errmsg(w->st) : strerror((int)-r));
 	w->again = again;
 	return again;
+}
+
+void worker_tell(struct worker *w, fuse_ino_t ino, const char *more)
+{
+	if (is_news(w->server, ino))
+		server_say(w->server, "%s%s", genstore_errmsg(w->st), more);
 }

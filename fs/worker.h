@@ -10,10 +10,14 @@ struct worker {
 	struct genstore *st;
 	uint8_t *buf; /* READ_MAX bytes */
 	bool again;
+	bool renewed; /* it was tried once more because what was known was old */
+	bool last;    /* what is in a bucket only was fetched just now: it is not asked for again */
 };
 
 /* The thread's own, with its store open: 0, or a negative errno. */
 int worker_get(fuse_req_t req, struct worker **ret_w);
+/* The same without a request. */
+int worker_own(struct server *s, struct worker **ret_w);
 /* Opens the thread's store ahead of its first request, which then need not wait for that. */
 void worker_warm_up(struct server *s);
 /*
@@ -34,6 +38,9 @@ bool worker_again(struct worker *w, fuse_ino_t ino, ssize_t r);
 		if (!(r))                                                                                              \
 			(r) = (call);                                                                                  \
 	} while (worker_again(w, (ino), (r)))
+
+/* The store's last words, and what is behind them, into the log, once for each inode. */
+void worker_tell(struct worker *w, fuse_ino_t ino, const char *more);
 
 void worker_free(void *w);
 

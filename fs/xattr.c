@@ -1,4 +1,5 @@
 /* Extended attributes. */
+#include "fs/fetches.h"
 #include "fs/sync.h"
 
 static int value_of(struct stmt *q, const char *what, char ret_value[XATTR_VALUE_MAX])
@@ -68,6 +69,22 @@ static int get_github(struct view *v, struct genstore *st, const struct node *n 
 	return sync_remote(v, st, h->generation, "github", ret_value);
 }
 
+/* What there is to say while the bytes are not here. As it is: another process can have brought them back. */
+static int get_fetch(struct view *v, struct genstore *st, const struct node *n UNUSED, const struct head *h, char *ret_value)
+{
+	struct head now;
+	int r;
+
+	if (!h->away)
+		return -ENODATA;
+	view_forget(v, h->generation);
+	if ((r = view_generation(v, st, h->generation, &now)) || !now.away)
+		return r ? r : -ENODATA;
+	if (!v->fetches || !fetches_words(v->fetches, h->generation, ret_value, XATTR_VALUE_MAX))
+		strcpy(ret_value, "evicted");
+	return 0;
+}
+
 static const struct xattr {
 	const char *name;
 	int (*get)(struct view *v, struct genstore *st, const struct node *n, const struct head *h, char *ret_value);
@@ -78,6 +95,7 @@ static const struct xattr {
 	{ SYNC_ATTRIBUTE, get_sync, false },
 	{ "user.genstore.s3", get_s3, false },
 	{ "user.genstore.github", get_github, false },
+	{ "user.genstore.fetch", get_fetch, false },
 };
 
 static bool has(const struct xattr *x, const struct node *n)

@@ -6,7 +6,7 @@
 	X(init) X(generate) X(work) X(import)                                                                                  \
 	X(pause) X(continue) X(cancel) X(answer) X(say) X(snapshot)                                                    \
 	X(list) X(show) X(log) X(snapshots) X(diff) X(ls) X(cat) X(get) X(restore) X(fork) X(promote) X(push) X(rm)                       \
-	X(sync) X(status) X(pull) X(recover)                                                                                         \
+	X(sync) X(status) X(pull) X(recover) X(evict)                                                                                         \
 	X(artifact)                                                                                                    \
 	X(mount) X(umount) X(serve)                                                                                             \
 	X(user) X(org) X(token)                                                                                           \

@@ -14,7 +14,7 @@
 	" (SELECT 1 FROM temp.seen AS s WHERE s.organization_id = t.organization_id);"
 
 static const char *const views[] = {
-	"CREATE TEMP TABLE subject (user_id TEXT NOT NULL, organization_id TEXT NOT NULL);",
+	"CREATE TEMP TABLE subject (id INTEGER PRIMARY KEY, user_id TEXT NOT NULL, organization_id TEXT NOT NULL);",
 	/* Without a user, an organization's things are shown to whoever may open the file. */
 	"CREATE TEMP VIEW seen AS SELECT o.organization_id FROM main.organizations AS o, temp.subject AS s"
 	" WHERE s.organization_id IN ('', o.organization_id) AND (s.user_id = '' OR EXISTS (SELECT 1 FROM main.memberships AS m"
@@ -47,38 +47,48 @@ bool access_is_limited(const struct genstore *st)
 	return *st->subject.user_id || *st->subject.organization_id;
 }
 
-int access_limit(struct genstore *st, const struct access_subject *subject)
-{
-	if (access_is_limited(st) || (!*subject->user_id && !*subject->organization_id))
-		return store_fail(st, -EINVAL, "a handle is limited once, and to somebody");
-	st->subject = *subject;
-	snprintf(st->actor, sizeof(st->actor), "%s", subject->user_id);
-	return st->db.handle ? access_apply(st) : 0;
-}
-
 static int write_subject(struct genstore *st)
 {
-	STMT q = db_stmt(&st->db, "INSERT INTO temp.subject (user_id, organization_id) VALUES (?, ?)");
+	STMT q = db_stmt(&st->db, "INSERT OR REPLACE INTO temp.subject (id, user_id, organization_id) VALUES (1, ?, ?)");
 
 	bind_text(&q, st->subject.user_id);
 	bind_text(&q, st->subject.organization_id);
 	return stmt_run(&q);
 }
 
-int access_apply(struct genstore *st)
+static int make_views(struct genstore *st)
 {
 	int r = 0;
 
-	if (!access_is_limited(st))
-		return 0;
-	/* Readers are kept from writing anything, their own temporary tables included. */
-	if (st->read_only && (r = db_exec(&st->db, "PRAGMA query_only = OFF")))
-		return r;
 	for (size_t i = 0; i < ARRAY_LEN(views) && !r; i++)
 		r = db_exec(&st->db, views[i]);
-	if (r || (r = write_subject(st)))
+	return r ? r : write_subject(st);
+}
+
+/* Readers are kept from writing anything, their own temporary tables included. */
+static int with_writing(struct genstore *st, int (*what)(struct genstore *st))
+{
+	int r = st->read_only ? db_exec(&st->db, "PRAGMA query_only = OFF") : 0;
+
+	if (r || (r = what(st)))
 		return r;
 	return st->read_only ? db_exec(&st->db, "PRAGMA query_only = ON") : 0;
+}
+
+int access_apply(struct genstore *st)
+{
+	return access_is_limited(st) ? with_writing(st, make_views) : 0;
+}
+
+int access_limit(struct genstore *st, const struct access_subject *subject)
+{
+	bool has_views = access_is_limited(st) && st->db.handle;
+
+	if (!*subject->user_id && !*subject->organization_id)
+		return store_fail(st, -EINVAL, "a handle is limited to somebody");
+	st->subject = *subject;
+	snprintf(st->actor, sizeof(st->actor), "%s", subject->user_id);
+	return !st->db.handle ? 0 : has_views ? with_writing(st, write_subject) : access_apply(st);
 }
 
 /* In the order of what they may. */

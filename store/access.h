@@ -17,8 +17,8 @@
 #include "store/store.h"
 
 /*
- * From here on the handle is the subject's: at once where it is open, and whenever it is opened. The actor of the trail, too. Once for a
- * handle; -EINVAL for a subject that is nobody.
+ * From here on the handle is the subject's: at once where it is open, and whenever it is opened. The actor of the trail, too. Again: another
+ * subject's. -EINVAL for one that is nobody: what was limited is never the owner's again.
  */
 int access_limit(struct genstore *st, const struct access_subject *subject);
 /* Part of genstore_open(): the views of the subject that the handle has, if it has one. */

@@ -22,6 +22,7 @@ struct check_options {
 struct check_result {
 	int64_t problems;
 	int64_t pieces, contents, manifests, seals, generations, iterations, events, artifacts, audit_rows; /* looked at */
+	int64_t evicted;          /* of these generations: the archive is in a bucket only, as the store has it */
 	int64_t bytes;            /* of content and archives, read and hashed */
 	struct gc_result unused;  /* what gc would remove: no damage. All 0 where there are problems */
 };

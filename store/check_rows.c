@@ -126,6 +126,22 @@ static int check_columns(struct check *c, const struct generation *g, bool recei
 	return 0;
 }
 
+/* What is not here has to be there: the bucket acknowledged it. */
+static int check_away(struct check *c, const struct generation *g)
+{
+	STMT q = db_stmt(&c->st->db, "SELECT 1 FROM outbox AS o JOIN remote_objects AS r ON r.outbox_id = o.id WHERE o.generation_request_id = ?"
+				     " AND o.remote = 's3' AND o.state = 'synced' AND r.name = 'app.tar.gz' AND r.size = ? AND r.sha256 = ?");
+	int r;
+
+	c->result.evicted++;
+	bind_i64(&q, g->id);
+	bind_i64(&q, g->archive_size);
+	bind_blob(&q, g->archive_sha256, SHA256_SIZE);
+	if ((r = stmt_step(&q)) < 0)
+		return check_verdict(c, "generation", g->request_id, r);
+	return r ? 0 : check_found(c, "generation", g->request_id, "its archive is not in this store, and no bucket acknowledged it");
+}
+
 static int check_generation(struct check *c, int64_t id)
 {
 	AUTO(generation_release) struct generation g = { 0 };
@@ -138,7 +154,7 @@ static int check_generation(struct check *c, int64_t id)
 	c->result.generations++;
 	if (r || (r = read_received(c, g.request_id, &archive, &metadata)))
 		return check_verdict_id(c, "generation", id, r);
-	if ((r = check_columns(c, &g, archive)))
+	if ((r = check_columns(c, &g, archive)) || (g.away && (r = check_away(c, &g))))
 		return r;
 	return g.metadata_id ? check_metadata(c, &g, metadata) : 0;
 }
@@ -215,8 +231,10 @@ static int check_iteration(struct check *c, int64_t id)
 	STMT q = db_stmt(&c->st->db,
 			 "SELECT s.files_snapshot, iif(json_valid(s.files_snapshot), s.files_snapshot ->> '$.files', 0),"
 			 " iif(json_valid(s.files_snapshot), s.files_snapshot ->> '$.bytes', 0), s.timestamp,"
-			 " s.iteration_number BETWEEN 0 AND g.current_iteration, g.request_id"
+			 " s.iteration_number BETWEEN 0 AND g.current_iteration, g.request_id, EXISTS (SELECT 1 FROM archive AS a"
+			 " JOIN content AS c ON c.id = a.content_id WHERE a.generation_request_id = g.id AND length(c.pieces) = 0)"
 			 " FROM iteration_snapshots AS s JOIN generation_requests AS g ON g.id = s.generation_request_id WHERE s.id = ?");
+	enum tree_kind kind;
 	int64_t manifest = 0;
 	char subject[24];
 	int r = t.error;
@@ -231,7 +249,10 @@ static int check_iteration(struct check *c, int64_t id)
 		if (!col_i64(&q, 4))
 			check_found(c, "iteration", subject, "its iteration_number is none of its generation's");
 	}
-	if (tree_kind(col_text(&q, 0), col_size(&q, 0), &manifest) == TREE_MANIFEST)
+	kind = tree_kind(col_text(&q, 0), col_size(&q, 0), &manifest);
+	if (kind == TREE_AWAY)
+		return col_i64(&q, 6) ? 0 : check_found(c, "iteration", subject, "its tree is nowhere: the archive that it is in is none");
+	if (kind == TREE_MANIFEST)
 		return check_tree(c, subject, manifest, col_i64(&q, 1), col_i64(&q, 2));
 	return is_legacy(col_text(&q, 5)) ? 0 : check_found(c, "iteration", subject, "its files_snapshot names no manifest");
 }

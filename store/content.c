@@ -32,9 +32,15 @@ int content_find(struct genstore *st, const uint8_t sha256[SHA256_SIZE], int64_t
 
 int content_find_whole(struct genstore *st, const uint8_t sha256[SHA256_SIZE], int64_t *ret_id)
 {
-	STMT q = db_stmt(&st->db, "SELECT id FROM content WHERE substr(sha256, 1, 8) = ? AND sha256 = ? ORDER BY id LIMIT 1");
+	STMT q = db_stmt(&st->db, "SELECT id FROM content WHERE substr(sha256, 1, 8) = ? AND sha256 = ?"
+				  " AND (size = 0 OR length(pieces) > 0) ORDER BY id LIMIT 1");
 
 	return find(&q, sha256, ret_id);
+}
+
+bool content_is_away(const struct content *c)
+{
+	return c->size && !c->piece_count && !foreign_is_content(c->id);
 }
 
 bool content_has_git_name(const struct content *c)
@@ -56,16 +62,26 @@ static int decode_pieces(const void *data, size_t n, struct content *c)
 	return 0;
 }
 
+/* Of an archive that is away nothing is known but its size and hash. */
+static bool can_be_away(const struct stmt *q, const struct content *c)
+{
+	return c->size > 0 && !c->crc32 && !c->adler32 && !col_size(q, 5) && !content_has_git_name(c);
+}
+
 static int from_row(const struct stmt *q, struct content *c)
 {
 	c->size = col_i64(q, 0);
 	c->crc32 = (uint32_t)col_i64(q, 1);
 	c->adler32 = (uint32_t)col_i64(q, 2);
 	if (col_size(q, 3) != SHA256_SIZE || col_size(q, 4) != SHA1_SIZE || col_i64(q, 1) != c->crc32 ||
-	    col_i64(q, 2) != c->adler32 || c->size < 0 || (c->size > 0) != (col_size(q, 5) > 0))
+	    col_i64(q, 2) != c->adler32 || c->size < 0)
 		return -EBADMSG;
 	memcpy(c->sha256, col_blob(q, 3), SHA256_SIZE);
 	memcpy(c->git_blob, col_blob(q, 4), SHA1_SIZE);
+	if (can_be_away(q, c))
+		return 0;
+	if ((c->size > 0) != (col_size(q, 5) > 0))
+		return -EBADMSG;
 	return c->size ? decode_pieces(col_blob(q, 5), col_size(q, 5), c) : 0;
 }
 
@@ -125,4 +141,12 @@ int content_insert(struct genstore *st, const struct content *c, int64_t *ret_id
 		return r;
 	*ret_id = db_last_id(&st->db);
 	return 0;
+}
+
+int content_insert_away(struct genstore *st, int64_t size, const uint8_t sha256[SHA256_SIZE], int64_t *ret_id)
+{
+	struct content c = { .size = size };
+
+	memcpy(c.sha256, sha256, SHA256_SIZE);
+	return content_insert(st, &c, ret_id);
 }

@@ -22,6 +22,9 @@ void content_release(struct content *c);
 int content_find(struct genstore *st, const uint8_t sha256[SHA256_SIZE], int64_t *ret_id);
 int content_find_whole(struct genstore *st, const uint8_t sha256[SHA256_SIZE], int64_t *ret_id);
 bool content_has_git_name(const struct content *c);
+/* An archive whose bytes are not in this store (evict.h): it has no pieces, crc32, adler32. content_find_whole() finds none of these. */
+bool content_is_away(const struct content *c);
+int content_insert_away(struct genstore *st, int64_t size, const uint8_t sha256[SHA256_SIZE], int64_t *ret_id);
 /*
  * Of a file inside of a foreign archive: id, size and sha256; the rest is not known.
  * -ENOENT, -EBADMSG for a row that cannot be true. What is in ret_content before is not released.

@@ -99,6 +99,19 @@ struct foreign_receive {
 int foreign_receive(struct foreign *f, const struct foreign_receive *how, struct generation *ret_g);
 
 /*
+ * The same for an archive of which only size and SHA-256 are known yet: the generation is there, its bytes are away (evict.h). how->request_id
+ * has to be new: -EEXIST. opaque says nothing here.
+ */
+int foreign_receive_later(struct genstore *st, const struct foreign_receive *how, int64_t size, const uint8_t sha256[SHA256_SIZE],
+			  struct generation *ret_g);
+
+/*
+ * After foreign_end(): the bytes of a generation that are away are here again. -EBADMSG: they are others, by size or SHA-256; -EEXIST: they
+ * were brought back meanwhile; -ESTALE as above.
+ */
+int foreign_return(struct foreign *f, int64_t generation);
+
+/*
  * A metadata.json, whichever comes first, it or its archive: kept verbatim. Where the generation was named by its id for want of it,
  * it moves to the app that is named here. -EEXIST: one was handed in before, or the archive is our own; -EINVAL no JSON object; -EFBIG.
  */

@@ -1,5 +1,6 @@
 /* What was handed in becomes a generation's: archives and metadata.json, in any order. */
 #include "store/app.h"
+#include "store/audit.h"
 #include "store/base/json_read.h"
 #include "store/foreign_arrived.h"
 #include "store/stage.h"
@@ -89,138 +90,15 @@ static int app_of_content(struct genstore *st, int64_t content, char **ret_app)
 	return n < 0 ? (int)n : read_metadata(st, text, (size_t)n, ret_app);
 }
 
-static int seal_by_sha256(struct genstore *st, const struct sink_result *a, int64_t *ret_id)
-{
-	STMT q = db_stmt(&st->db, "SELECT id FROM seal WHERE substr(sha256, 1, 8) = ? AND sha256 = ? AND size = ? ORDER BY id LIMIT 1");
-	int r;
-
-	bind_blob(&q, a->sha256, 8);
-	bind_blob(&q, a->sha256, SHA256_SIZE);
-	bind_i64(&q, a->size);
-	if ((r = stmt_step(&q)) > 0)
-		*ret_id = col_i64(&q, 0);
-	return r < 0 ? r : r ? 0 : -ENOENT;
-}
-
-/* What the archive is in the store, and its tree; 0 for what it is not, or has not. */
-struct put {
-	int64_t seal, content;
-	struct manifest *tree;
-	bool bytes, windows; /* what was staged is made use of */
-};
-
-static void put_release(struct put *p)
-{
-	manifest_unref(p->tree);
-}
-
-static int tree_of_index(struct genstore *st, int64_t content, struct manifest **ret_m)
-{
-	STMT q = db_stmt(&st->db, "SELECT manifest_id FROM foreign_index WHERE content_id = ?");
-	int r;
-
-	bind_i64(&q, content);
-	if ((r = stmt_step(&q)) <= 0)
-		return r ? r : -ENOENT;
-	return manifest_load(st, col_i64(&q, 0), ret_m);
-}
-
-static int has_index(struct genstore *st, int64_t content)
-{
-	STMT q = db_stmt(&st->db, "SELECT 1 FROM foreign_index WHERE content_id = ?");
-	int r;
-
-	bind_i64(&q, content);
-	r = stmt_step(&q);
-	return r < 0 ? r : r ? 0 : -ENOENT;
-}
-
-/* The spans have marks where their windows belong: these are in order. */
-static int number_windows(struct foreign *f, struct scan *s)
-{
-	const struct idlist *windows = sink_windows(f->sink);
-	size_t k = 0;
-
-	for (size_t i = 0; i < s->span_count; i++) {
-		if (!s->spans[i].window)
-			continue;
-		if (k == windows->count)
-			return -EINVAL;
-		s->spans[i].window = windows->ids[k++];
-	}
-	return 0;
-}
-
-static int put_index(struct foreign *f, int64_t content, struct manifest **ret_m)
-{
-	struct scan *s = sink_scan(f->sink);
-	const struct foreign_index index = {
-		.archive = content, .span_count = s->span_count, .spans = s->spans, .file_count = (size_t)f->tree->files, .files = f->files,
-	};
-	size_t n = 0;
-	int r;
-
-	if (!sink_is_flushed(f->sink))
-		return store_fail(f->st, -ESTALE, "the index of the archive was removed just now; try again");
-	if ((r = number_windows(f, s)))
-		return r;
-	for (size_t i = 0; i < f->tree->count; i++)
-		if (f->tree->entries[i].type == TAR_FILE)
-			f->tree->entries[i].content = foreign_content(content, n++);
-	if ((r = manifest_put(f->st, f->tree, 0)) || (r = foreign_index_put(f->st, &index, f->tree->id)))
-		return r;
-	*ret_m = manifest_ref(f->tree);
-	return 0;
-}
-
-static int put_content(struct foreign *f, int64_t *ret_id)
-{
-	const struct idlist *pieces = sink_pieces(f->sink);
-	struct content c = {
-		.size = f->result.size, .crc32 = f->result.crc32, .adler32 = f->result.adler32,
-		.pieces = pieces->ids, .piece_count = pieces->count,
-	};
-
-	memcpy(c.sha256, f->result.sha256, SHA256_SIZE);
-	if (!sink_is_flushed(f->sink))
-		return store_fail(f->st, -ESTALE, "the archive was in the store, and was removed just now; try again");
-	return content_insert(f->st, &c, ret_id);
-}
-
-/* A seal of ours, a content that is there, or the pieces that were staged. */
-static int put_archive(struct foreign *f, struct put *p)
-{
-	AUTO(seal_release) struct seal s = { 0 };
-	int r = seal_by_sha256(f->st, &f->result, &p->seal);
-
-	if (!r)
-		return (r = seal_get(f->st, p->seal, &s)) ? r : manifest_load(f->st, s.manifest_id, &p->tree);
-	if (r != -ENOENT)
-		return r;
-	r = content_find_whole(f->st, f->result.sha256, &p->content);
-	if (r == -ENOENT) {
-		p->bytes = true;
-		r = put_content(f, &p->content);
-	}
-	if (r || (r = tree_of_index(f->st, p->content, &p->tree)) != -ENOENT)
-		return r;
-	if (!f->tree)
-		return 0;
-	p->windows = true;
-	return put_index(f, p->content, &p->tree);
-}
-
-static int insert_archive(struct genstore *st, const struct generation *g, const struct foreign *f, const struct put *p, int64_t metadata)
+static int insert_archive(struct genstore *st, const struct generation *g, const struct seal *s, const struct put *p, int64_t metadata)
 {
 	STMT q = db_stmt(&st->db, "INSERT INTO main.archive(generation_request_id, seal_id, content_id, metadata_id, sealed_at)"
 				  " VALUES (?, nullif(?, 0), nullif(?, 0), ?, ?)");
 	AUTO(buf_release) struct buf text = BUF_INIT;
-	struct seal s = { .size = f->result.size };
 	char now[CLOCK_TEXT];
 	int r;
 
-	memcpy(s.sha256, f->result.sha256, SHA256_SIZE);
-	if (!metadata && ((r = metadata_json(g, &s, &text)) || (r = put_bytes(st, text.data, text.len, &metadata))))
+	if (!metadata && ((r = metadata_json(g, s, &text)) || (r = put_bytes(st, text.data, text.len, &metadata))))
 		return r;
 	store_now(st, now);
 	bind_i64(&q, g->id);
@@ -256,13 +134,13 @@ static int find_or_make(struct genstore *st, const struct foreign_receive *how, 
 	return generation_create(st, &named, ret_g);
 }
 
-static int complete(struct genstore *st, const struct generation *g, const struct put *p)
+static int complete(struct genstore *st, const struct generation *g, const struct put *p, bool away)
 {
 	const struct completion done = { .status = "completed" };
 	int64_t id;
 	int r = generation_set_status(st, g->id, "generating", NULL);
 
-	if (!r && p->tree)
+	if (!r && (p->tree || away))
 		r = iteration_add(st, g->id, 1, "manual", p->tree, g->prompt, NULL, &id);
 	return r ? r : generation_finish(st, g->id, &done);
 }
@@ -283,20 +161,6 @@ static int find_metadata(struct genstore *st, const struct foreign_receive *how,
 	return put_bytes(st, how->metadata, how->metadata_size, &v->metadata);
 }
 
-/* 1: the store has no such archive, and its bytes have to be written. Looked at once more in the transaction. */
-static int is_new(struct foreign *f)
-{
-	TXN t = txn_begin_read(&f->st->db);
-	int64_t id;
-	int r = t.error ? t.error : seal_by_sha256(f->st, &f->result, &id);
-
-	if (r == -ENOENT)
-		r = content_find_whole(f->st, f->result.sha256, &id);
-	if (!r)
-		r = has_index(f->st, id);
-	return r == -ENOENT ? 1 : r;
-}
-
 static int check_arguments(struct foreign *f, const struct foreign_receive *how)
 {
 	if (!f->ended)
@@ -314,17 +178,19 @@ static int receive(struct foreign *f, const struct foreign_receive *how, struct 
 {
 	AUTO(generation_release) struct generation g = { 0 };
 	AUTO(free_ptr) char *app = NULL;
+	struct seal s = { .size = f->result.size };
 	struct received v = { 0 };
 	struct genstore *st = f->st;
 	bool is_new;
 	int r;
 
+	memcpy(s.sha256, f->result.sha256, SHA256_SIZE);
 	if ((r = foreign_still_there(f)) || (r = find_metadata(st, how, &v, &app)) ||
-	    (r = find_or_make(st, how, how->app_name ? how->app_name : app, &g, &is_new)) || (r = put_archive(f, p)) ||
-	    (r = insert_archive(st, &g, f, p, v.metadata)))
+	    (r = find_or_make(st, how, how->app_name ? how->app_name : app, &g, &is_new)) || (r = foreign_put(f, p)) ||
+	    (r = insert_archive(st, &g, &s, p, v.metadata)))
 		return r;
 	v.archive = true;
-	if ((r = put_received(st, g.request_id, &v)) || (is_new && (r = complete(st, &g, p))))
+	if ((r = put_received(st, g.request_id, &v)) || (is_new && (r = complete(st, &g, p, false))))
 		return r;
 	return generation_get(st, g.id, ret_g);
 }
@@ -335,7 +201,7 @@ int foreign_receive(struct foreign *f, const struct foreign_receive *how, struct
 	AUTO(put_release) struct put p = { 0 };
 	int r = check_arguments(f, how);
 
-	if (r || (r = is_new(f)) < 0 || (r && (r = sink_flush(f->sink))))
+	if (r || (r = foreign_is_new(f)) < 0 || (r && (r = sink_flush(f->sink))))
 		return r;
 	TXN t = txn_begin(&f->st->db);
 
@@ -345,6 +211,94 @@ int foreign_receive(struct foreign *f, const struct foreign_receive *how, struct
 	f->kept_windows = p.windows;
 	*ret_g = g;
 	g = (struct generation){ 0 };
+	return 0;
+}
+
+int foreign_receive_later(struct genstore *st, const struct foreign_receive *how, int64_t size, const uint8_t sha256[SHA256_SIZE],
+			  struct generation *ret_g)
+{
+	AUTO(generation_release) struct generation g = { 0 };
+	AUTO(free_ptr) char *app = NULL;
+	struct seal s = { .size = size };
+	struct received v = { 0 };
+	struct put p = { 0 };
+	bool is_new;
+	int64_t id;
+	int r;
+
+	memcpy(s.sha256, sha256, SHA256_SIZE);
+	if (!how->request_id || !id_is_request(how->request_id) || size <= 0)
+		return store_fail(st, -EINVAL, "'%s' cannot be a request id", how->request_id ? how->request_id : "");
+
+	TXN t = txn_begin(&st->db);
+
+	if ((r = t.error) || (r = find_metadata(st, how, &v, &app)) || 
+	    (r = find_or_make(st, how, how->app_name ? how->app_name : app, &g, &is_new)))
+		return r;
+	if (!is_new)
+		return store_fail(st, -EEXIST, "'%s' is in this store already", g.request_id);
+	v.archive = true;
+	if ((r = content_insert_away(st, size, sha256, &p.content)) || (r = insert_archive(st, &g, &s, &p, v.metadata)) ||
+	    (r = put_received(st, g.request_id, &v)) || (r = complete(st, &g, &p, true)))
+		return r;
+	id = g.id;
+	generation_release(&g);
+	if ((r = generation_get(st, id, &g)) || (r = txn_commit(&t)))
+		return r;
+	*ret_g = g;
+	g = (struct generation){ 0 };
+	return 0;
+}
+
+static int set_archive(struct genstore *st, int64_t generation, const struct put *p)
+{
+	STMT q = db_stmt(&st->db, "UPDATE main.archive SET seal_id = nullif(?2, 0), content_id = nullif(?3, 0) WHERE generation_request_id = ?1");
+
+	bind_i64(&q, generation);
+	bind_i64(&q, p->seal);
+	bind_i64(&q, p->content);
+	return stmt_run(&q);
+}
+
+static int is_what_went(struct foreign *f, const struct generation *g)
+{
+	char want[HEX_SHA256_SIZE], got[HEX_SHA256_SIZE];
+
+	if (!g->away)
+		return store_fail(f->st, -EEXIST, "the bytes of '%s' are here already", g->request_id);
+	if (f->result.size == g->archive_size && !memcmp(f->result.sha256, g->archive_sha256, SHA256_SIZE))
+		return 0;
+	hex_encode(g->archive_sha256, SHA256_SIZE, want);
+	hex_encode(f->result.sha256, SHA256_SIZE, got);
+	return store_fail(f->st, -EBADMSG, "what came has %lld bytes and the SHA-256 %s, the archive of '%s' %lld and %s",
+			  (long long)f->result.size, got, g->request_id, (long long)g->archive_size, want);
+}
+
+static int give_back(struct foreign *f, int64_t generation, struct put *p)
+{
+	AUTO(generation_release) struct generation g = { 0 };
+	struct genstore *st = f->st;
+	int r;
+
+	if ((r = foreign_still_there(f)) || (r = generation_get(st, generation, &g)) || (r = is_what_went(f, &g)) || (r = foreign_put(f, p)) ||
+	    (r = set_archive(st, g.id, p)) || (r = iterations_return(st, g.id, p->tree)))
+		return r;
+	return audit_write(st, "generation.fetch", g.request_id, NULL);
+}
+
+int foreign_return(struct foreign *f, int64_t generation)
+{
+	AUTO(put_release) struct put p = { 0 };
+	int r = f->ended && f->result.size ? 0 : store_fail(f->st, -EBADMSG, "nothing came");
+
+	if (r || (r = foreign_is_new(f)) < 0 || (r && (r = sink_flush(f->sink))))
+		return r;
+	TXN t = txn_begin(&f->st->db);
+
+	if ((r = t.error) || (r = give_back(f, generation, &p)) || (r = txn_commit(&t)))
+		return r;
+	f->kept_bytes = p.bytes;
+	f->kept_windows = p.windows;
 	return 0;
 }
 

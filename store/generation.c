@@ -11,7 +11,7 @@
 	" g.app_name, g.prompt, g.initial_prompt, g.status, g.generation_type, g.mode, g.github_url, g.github_commit,"         \
 	" g.artifacts_github_url, g.deployment_url, g.error_message, g.last_session_id, g.s3_path, g.parent_request_id,"      \
 	" g.supabase_project_ref, g.created_at, g.updated_at, g.completed_at, a.seal_id, a.content_id, a.metadata_id,"                                \
-	" coalesce(s.size, c.size), coalesce(s.sha256, c.sha256), s.manifest_id"                                              \
+	" coalesce(s.size, c.size), coalesce(s.sha256, c.sha256), s.manifest_id, c.size > 0 AND length(c.pieces) = 0"                                              \
 	" FROM generation_requests g LEFT JOIN archive a ON a.generation_request_id = g.id"                                   \
 	" LEFT JOIN seal s ON s.id = a.seal_id LEFT JOIN content c ON c.id = a.content_id "
 
@@ -70,6 +70,7 @@ static int load(struct genstore *st, struct stmt *q, struct generation *ret_g)
 	if (g.metadata_id && (r = col_bytes(q, AFTER_TEXTS + 4, g.archive_sha256, SHA256_SIZE)))
 		return r;
 	g.manifest_id = col_i64(q, AFTER_TEXTS + 5);
+	g.away = col_i64(q, AFTER_TEXTS + 6);
 	*ret_g = g;
 	g = (struct generation){ 0 };
 	return 1;
@@ -382,6 +383,16 @@ static int remove_screenshots(struct genstore *st, const struct generation *g)
 	return stmt_run(&q);
 }
 
+/* What the generators of an app reported (src/flow/credentials.h) goes with its last generation. */
+static int forget_credentials(struct genstore *st, const char *app_id)
+{
+	STMT q = db_stmt(&st->db, "DELETE FROM main.user_secrets WHERE provider = 'app.' || ?1"
+				  " AND NOT EXISTS (SELECT 1 FROM main.generation_requests WHERE app_id = ?1)");
+
+	bind_text(&q, app_id);
+	return stmt_run(&q);
+}
+
 int generation_remove(struct genstore *st, int64_t id)
 {
 	AUTO(generation_release) struct generation g = { 0 };
@@ -408,7 +419,7 @@ int generation_remove(struct genstore *st, int64_t id)
 	STMT q = db_stmt(&st->db, "DELETE FROM main.generation_requests WHERE id = ?");
 
 	bind_i64(&q, id);
-	if ((r = stmt_run(&q)))
+	if ((r = stmt_run(&q)) || (r = forget_credentials(st, g.app_id)))
 		return r;
 	return txn_commit(&t);
 }

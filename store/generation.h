@@ -15,6 +15,7 @@ struct generation {
 		*parent_request_id, *supabase_project_ref, *created_at, *updated_at, *completed_at;
 	/* 0 before it is sealed. */
 	int64_t seal_id, content_id, metadata_id, archive_size, manifest_id;
+	bool away; /* the archive's bytes, and its tree, are in a bucket only (evict.h) */
 	uint8_t archive_sha256[SHA256_SIZE];
 };
 
@@ -88,7 +89,7 @@ int generation_vouch(struct genstore *st, int64_t id, int64_t seal_id);
 
 /*
  * app.tar.gz and metadata.json of a generation, once generation_vouch() has nothing against it.
- * -ENOENT before it is sealed.
+ * -ENOENT before it is sealed; -EREMOTE, with what to do, where the archive is away.
  */
 int generation_archive(struct genstore *st, const struct generation *g, struct object **ret_o);
 int generation_metadata(struct genstore *st, const struct generation *g, struct object **ret_o);
@@ -104,7 +105,8 @@ int generation_remove(struct genstore *st, int64_t id);
 
 /* A row of iteration_snapshots. */
 struct iteration {
-	int64_t id, generation, number, manifest, files, bytes;
+	int64_t id, generation, number, manifest, files, bytes; /* files and bytes 0 where they are not known */
+	bool away; /* its tree is that of the generation's archive, which is not in this store: manifest is 0 */
 	char *snapshot_type, *prompt_used, *timestamp, *metadata;
 };
 void iteration_release(struct iteration *it);
@@ -116,10 +118,13 @@ void iteration_release(struct iteration *it);
 
 /*
  * Adds one (in the caller's transaction or its own) and sets current_iteration. metadata is JSON or NULL. Number 0: a snapshot between
- * iterations (manual, checkpoint), which is found by its id alone and is never what gets sealed.
+ * iterations (manual, checkpoint), which is found by its id alone and is never what gets sealed. m NULL: its tree is the archive's, which is away.
  */
 int iteration_add(struct genstore *st, int64_t generation, int64_t number, const char *type, const struct manifest *m,
 		  const char *prompt, const char *metadata, int64_t *ret_id);
+/* Those with this tree have it no more (evict.h); then those that have it no more have it again, or, m NULL, there is none and they go. */
+int iterations_go(struct genstore *st, int64_t generation, int64_t manifest);
+int iterations_return(struct genstore *st, int64_t generation, const struct manifest *m);
 /* In order of id; start with 0. 1, 0 at the end. */
 int iteration_next(struct genstore *st, int64_t generation, int64_t after_id, struct iteration *ret_it);
 /* The newest of a number; number 0: the newest of all iterations (a checkpoint before the first one, number 0, is none). -ENOENT. */

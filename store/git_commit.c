@@ -1,4 +1,5 @@
 #include "store/config.h"
+#include "store/evict.h"
 #include "store/git_repo_inside.h"
 #include "store/idlist.h"
 
@@ -165,6 +166,8 @@ static int add_iteration(struct git_maker *k, const struct generation *g, int64_
 		return r;
 	if (it.generation != g->id)
 		return store_fail(k->st, -EBADMSG, "the index of iterations is damaged; run 'genstore check'");
+	if (it.away)
+		return evict_fail(k->st, g->request_id);
 	/* A row from before there were manifests has no tree. */
 	if (!it.manifest)
 		return 0;

@@ -5,7 +5,8 @@
 #define OF_SNAPSHOT(key) "iif(json_valid(files_snapshot), files_snapshot ->> '$." key "', NULL)"
 #define COLUMNS                                                                                                        \
 	"SELECT id, generation_request_id, iteration_number, " OF_SNAPSHOT("manifest") ", " OF_SNAPSHOT("files") ", "          \
-	OF_SNAPSHOT("bytes") ", snapshot_type, prompt_used, timestamp, metadata FROM iteration_snapshots "
+	OF_SNAPSHOT("bytes") ", snapshot_type, prompt_used, timestamp, metadata, " OF_SNAPSHOT("manifest") " IS 'archive'"               \
+	" FROM iteration_snapshots "
 
 void iteration_release(struct iteration *it)
 {
@@ -28,7 +29,8 @@ static int load(struct stmt *q, struct iteration *ret_it)
 	it.id = col_i64(q, 0);
 	it.generation = col_i64(q, 1);
 	it.number = col_i64(q, 2);
-	it.manifest = col_i64(q, 3);
+	it.away = col_i64(q, 10);
+	it.manifest = it.away ? 0 : col_i64(q, 3);
 	it.files = col_i64(q, 4);
 	it.bytes = col_i64(q, 5);
 	if ((r = col_dup(q, 6, &it.snapshot_type)) || (r = col_dup(q, 7, &it.prompt_used)) ||
@@ -44,14 +46,14 @@ static int insert(struct genstore *st, int64_t generation, int64_t number, const
 {
 	STMT q = db_stmt(&st->db, "INSERT INTO main.iteration_snapshots(generation_request_id, iteration_number, snapshot_type,"
 				  " files_snapshot, prompt_used, timestamp, metadata)"
-				  " VALUES (?, ?, ?, json_object('manifest', ?, 'files', ?, 'bytes', ?), ?, ?, ?)");
+				  " VALUES (?, ?, ?, json_object('manifest', iif(?4, ?4, 'archive'), 'files', ?, 'bytes', ?), ?, ?, ?)");
 
 	bind_i64(&q, generation);
 	bind_i64(&q, number);
 	bind_text(&q, type);
-	bind_i64(&q, m->id);
-	bind_i64(&q, m->files);
-	bind_i64(&q, m->bytes);
+	bind_i64(&q, m ? m->id : 0);
+	bind_i64(&q, m ? m->files : 0);
+	bind_i64(&q, m ? m->bytes : 0);
 	bind_text(&q, prompt);
 	bind_text(&q, now);
 	bind_text(&q, metadata);
@@ -144,4 +146,31 @@ int iteration_get(struct genstore *st, int64_t id, struct iteration *ret_it)
 	bind_i64(&q, id);
 	r = load(&q, ret_it);
 	return r > 0 ? 0 : r < 0 ? r : store_fail(st, -ENOENT, "no snapshot %lld", (long long)id);
+}
+
+int iterations_go(struct genstore *st, int64_t generation, int64_t manifest)
+{
+	STMT q = db_stmt(&st->db, "UPDATE main.iteration_snapshots SET files_snapshot = json_set(files_snapshot, '$.manifest', 'archive')"
+				  " WHERE generation_request_id = ? AND " OF_SNAPSHOT("manifest") " = ?");
+
+	bind_i64(&q, generation);
+	bind_i64(&q, manifest);
+	return stmt_run(&q);
+}
+
+int iterations_return(struct genstore *st, int64_t generation, const struct manifest *m)
+{
+	STMT q = db_stmt(&st->db, "UPDATE main.iteration_snapshots SET files_snapshot = json_object('manifest', ?2, 'files', ?3, 'bytes', ?4)"
+				  " WHERE generation_request_id = ?1 AND " OF_SNAPSHOT("manifest") " = 'archive'");
+	STMT none = db_stmt(&st->db, "DELETE FROM main.iteration_snapshots WHERE generation_request_id = ? AND " OF_SNAPSHOT("manifest")
+				     " = 'archive'");
+
+	bind_i64(&none, generation);
+	if (!m)
+		return stmt_run(&none);
+	bind_i64(&q, generation);
+	bind_i64(&q, m->id);
+	bind_i64(&q, m->files);
+	bind_i64(&q, m->bytes);
+	return stmt_run(&q);
 }

@@ -3,8 +3,8 @@
  *
  *	iteration_snapshots, archive, received, artifact_content -> manifest, seal, content -> foreign_index -> piece
  *
- * Rows of these tables never change and their ids only grow, so that marking can go on where it stopped: a second call of
- * mark_more() sees what other processes added meanwhile.
+ * Their ids only grow, and rows never change but for those of archives whose bytes go and come back, which are all looked at each time: so marking
+ * can go on where it stopped, and a second call of mark_more() sees what other processes added meanwhile.
  */
 #ifndef GENSTORE_MARK_H
 #define GENSTORE_MARK_H

@@ -70,6 +70,30 @@ int user_add(struct genstore *st, const char *name, const char *id, const char *
 	return txn_commit(&t);
 }
 
+int user_is_known(struct genstore *st, const char *id, bool *ret_known)
+{
+	int r = ASK(st, "SELECT 1 FROM main.users WHERE id = ?", id);
+
+	*ret_known = r > 0;
+	return r < 0 ? r : 0;
+}
+
+int user_meet(struct genstore *st, const char *id)
+{
+	char now[CLOCK_TEXT];
+	bool known;
+	int r;
+
+	TXN t = txn_begin(&st->db);
+
+	if ((r = t.error) || (r = user_is_known(st, id, &known)) || known)
+		return r;
+	store_now(st, now);
+	if ((r = ASK(st, "INSERT INTO main.users (id, name, created_at) VALUES (?1, ?1, ?2)", id, now)) || (r = audit_change(st, "user.add", id, "name", NULL, id)))
+		return r;
+	return txn_commit(&t);
+}
+
 /* Whether an organization would have nobody who may give roles any more. */
 static int owned_alone(struct genstore *st, const char *user_id, const char *organization_id, char **ret_name)
 {

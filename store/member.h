@@ -11,6 +11,11 @@ int user_add(struct genstore *st, const char *name, const char *id, const char *
 /* -ENOTEMPTY with words: it has apps, or an organization has no other owner. */
 int user_remove(struct genstore *st, const char *user_id);
 
+/* Whether there is one with this id. */
+int user_is_known(struct genstore *st, const char *id, bool *ret_known);
+/* One of whom nothing but the id is known, which somebody vouches for: it is called like it. Nothing where there is one. */
+int user_meet(struct genstore *st, const char *id);
+
 struct user { char *id, *name, *email, *created_at; int64_t apps, organizations; };
 void user_release(struct user *u);
 /* In the order of their names behind `after`, "" at the start. 1, 0 at the end. */

@@ -73,7 +73,8 @@ static int leave(struct pass *p, int64_t id, const struct buf *text, const struc
 
 	if (p->kept++ < REASONS_MAX)
 		buf_addf(&p->reasons, "%s snapshot %lld: %s", p->kept > 1 ? "," : "", (long long)id, buf_str(why));
-	if (!p->stage || tree_kind(buf_str(text), text->len, &manifest) != TREE_MANIFEST)
+	if (!p->stage || (tree_kind(buf_str(text), text->len, &manifest) != TREE_MANIFEST &&
+			  tree_kind(buf_str(text), text->len, &manifest) != TREE_AWAY))
 		return buf_error(&p->reasons);
 	return (r = tree_wrap(buf_str(text), text->len, &wrapped)) ? r : keep_text(p->st, id, &wrapped);
 }
@@ -139,14 +140,25 @@ static void count_losses(struct pass *p, const struct manifest *m)
 	}
 }
 
+static int is_away(struct genstore *st)
+{
+	return store_fail(st, -EREMOTE, "the bytes of some generations are in the bucket only; 'genstore pull' fetches them");
+}
+
 static int look_down(struct pass *p, int64_t id UNUSED, const struct buf *text)
 {
 	AUTO(manifest_unrefp) struct manifest *m = NULL;
 	int64_t manifest;
 	int r;
 
-	if (tree_kind(buf_str(text), text->len, &manifest) != TREE_MANIFEST)
+	switch (tree_kind(buf_str(text), text->len, &manifest)) {
+	case TREE_MANIFEST:
+		break;
+	case TREE_AWAY:
+		return is_away(p->st);
+	default:
 		return 0;
+	}
 	if ((r = manifest_load(p->st, manifest, &m)))
 		return r;
 	p->turned++;
@@ -166,6 +178,8 @@ static int down(struct pass *p, int64_t id, const struct buf *text)
 		if ((r = manifest_load(p->st, manifest, &m)) || (r = tree_print(p->st, m, &full)))
 			return r;
 		return keep_text(p->st, id, &full);
+	case TREE_AWAY:
+		return is_away(p->st);
 	case TREE_WRAPPED:
 		return (r = tree_unwrap(buf_str(text), text->len, &full)) ? r : keep_text(p->st, id, &full);
 	case TREE_FULL:

@@ -19,6 +19,8 @@ enum tree_kind tree_kind(const char *text, size_t n, int64_t *ret_manifest)
 
 	if (json_object_size(j) == 1 && json_is_string(json_object_get(j, "legacy")))
 		return TREE_WRAPPED;
+	if (json_object_size(j) == 3 && json_is_string(id) && !strcmp(json_string_value(id), "archive"))
+		return TREE_AWAY;
 	if (json_object_size(j) != 3 || !json_is_integer(id) || !json_is_integer(json_object_get(j, "files")) ||
 	    !json_is_integer(json_object_get(j, "bytes")))
 		return TREE_FULL;
@@ -136,7 +138,7 @@ int tree_parse(const char *text, size_t n, struct stage *stage, struct buf *why,
 	int64_t manifest;
 	int r;
 
-	if (!json_is_object(files) || tree_kind(text, n, &manifest) == TREE_MANIFEST) {
+	if (!json_is_object(files) || tree_kind(text, n, &manifest) == TREE_MANIFEST || tree_kind(text, n, &manifest) == TREE_AWAY) {
 		buf_adds(why, json_is_object(files) ? "it only looks like a manifest" : "it is not a JSON object");
 		return buf_error(why) ? buf_error(why) : -EINVAL;
 	}

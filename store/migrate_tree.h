@@ -9,6 +9,7 @@
 enum tree_kind {
 	TREE_FULL,     /* whatever it is, it is not one of the following */
 	TREE_MANIFEST, /* {"manifest": id, "files": n, "bytes": n} */
+	TREE_AWAY,     /* {"manifest": "archive", "files": n, "bytes": n}: that of the generation's archive, which is not here */
 	TREE_WRAPPED,  /* {"legacy": "..."} */
 };
 

@@ -182,6 +182,8 @@ int object_of_content(struct genstore *st, int64_t content_id, struct object **r
 		return foreign_file_open(st, content_id, ret_o);
 	if ((r = content_get(st, content_id, &c)))
 		return r;
+	if (content_is_away(&c))
+		return store_fail(st, -EREMOTE, "the bytes of content '%lld' are not in this store", (long long)content_id);
 	cost = sizeof(*o) + c.piece_count * sizeof(o->parts[0]);
 	if (!(o = malloc(cost)))
 		return -ENOMEM;

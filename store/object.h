@@ -13,7 +13,7 @@ struct object;
 
 /*
  * A whole content, inflated piece by piece. -ENOENT; -EBADMSG when the pieces, as they are described, do not
- * make up the content: their sizes and checksums are joined and compared.
+ * make up the content: their sizes and checksums are joined and compared. -EREMOTE: it is away (evict.h).
  */
 int object_of_content(struct genstore *st, int64_t content_id, struct object **ret_o);
 /* Bytes in memory; takes them over when it returns 0. */

@@ -1,5 +1,6 @@
 #include "store/revision.h"
 #include "store/app.h"
+#include "store/evict.h"
 
 #include <ctype.h>
 
@@ -189,7 +190,8 @@ int revision_find(struct genstore *st, const char *user_id, const char *text, st
 	if (r && r != -ENOENT)
 		return r;
 	rev.snapshot = it.id;
-	rev.manifest = rev.single || !rev.generation.manifest_id ? it.manifest : rev.generation.manifest_id;
+	rev.away = it.away || (!rev.single && rev.generation.away);
+	rev.manifest = rev.away ? 0 : rev.single || !rev.generation.manifest_id ? it.manifest : rev.generation.manifest_id;
 	*ret_rev = rev;
 	rev = (struct revision){ 0 };
 	return 0;
@@ -215,6 +217,8 @@ int revision_path(struct genstore *st, const struct revision *rev, const char *p
 	ssize_t i;
 	int r;
 
+	if (rev->away)
+		return evict_fail(st, rev->generation.request_id);
 	if (!rev->manifest)
 		return store_fail(st, -ENOENT, "'%s' has no finished iteration yet", rev->generation.request_id);
 	if ((r = manifest_load(st, rev->manifest, &m)))

@@ -13,6 +13,7 @@ struct revision {
 	bool single;       /* one snapshot was asked for, with @n or @s */
 	int64_t snapshot;  /* iteration_snapshots.id, 0 when it has none yet */
 	int64_t manifest;  /* 0 likewise */
+	bool away;         /* there is a tree, in the generation's archive, which is not in this store: manifest is 0 */
 };
 void revision_release(struct revision *rev);
 
@@ -20,7 +21,7 @@ void revision_release(struct revision *rev);
 int revision_find(struct genstore *st, const char *user_id, const char *text, struct revision *ret_rev);
 /* Splits "REV:PATH" at the first ':' behind the REV; path "" when there is none. Caller's copies. */
 int revision_split(const char *text, char **ret_rev, char **ret_path);
-/* A path inside the revision's tree -> its manifest (one reference) and entry (count: the top). -ENOENT with words. */
+/* A path inside the revision's tree -> its manifest (one reference) and entry (count: the top). -ENOENT, -EREMOTE with words. */
 int revision_path(struct genstore *st, const struct revision *rev, const char *path, struct manifest **ret_m, size_t *ret_entry);
 
 #endif

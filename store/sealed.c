@@ -1,5 +1,5 @@
 /* What a sealed generation gives out. */
-#include "store/generation.h"
+#include "store/evict.h"
 #include "store/sums.h"
 
 int generation_vouch(struct genstore *st, int64_t id, int64_t seal_id)
@@ -24,6 +24,8 @@ int generation_archive(struct genstore *st, const struct generation *g, struct o
 
 	if (r)
 		return r;
+	if (g->away)
+		return evict_fail(st, g->request_id);
 	return g->seal_id ? archive_open(st, g->seal_id, ret_o) : object_of_content(st, g->content_id, ret_o);
 }
 

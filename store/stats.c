@@ -1,5 +1,7 @@
 #include "store/stats.h"
 
+#define AWAY "c.size > 0 AND length(c.pieces) = 0"
+
 static const struct {
 	size_t field;
 	const char *sql;
@@ -13,9 +15,11 @@ static const struct {
 	COUNT(archives, "SELECT count(*) FROM archive"),
 	COUNT(archive_bytes, "SELECT coalesce(sum(coalesce(s.size, c.size)), 0) FROM archive AS a"
 			     " LEFT JOIN seal AS s ON s.id = a.seal_id LEFT JOIN content AS c ON c.id = a.content_id"),
-	COUNT(foreign, "SELECT count(*) FROM archive WHERE content_id IS NOT NULL"),
-	COUNT(contents, "SELECT count(*) FROM content"),
-	COUNT(content_bytes, "SELECT coalesce(sum(size), 0) FROM content"),
+	COUNT(foreign, "SELECT count(*) FROM archive AS a JOIN content AS c ON c.id = a.content_id WHERE length(c.pieces) > 0"),
+	COUNT(evicted, "SELECT count(*) FROM archive AS a JOIN content AS c ON c.id = a.content_id WHERE " AWAY),
+	COUNT(evicted_bytes, "SELECT coalesce(sum(c.size), 0) FROM archive AS a JOIN content AS c ON c.id = a.content_id WHERE " AWAY),
+	COUNT(contents, "SELECT count(*) FROM content AS c WHERE NOT (" AWAY ")"),
+	COUNT(content_bytes, "SELECT coalesce(sum(size), 0) FROM content AS c WHERE NOT (" AWAY ")"),
 	COUNT(pieces, "SELECT count(*) FROM piece"),
 	COUNT(stored_bytes, "SELECT coalesce(sum(stored), 0) FROM piece"),
 	COUNT(logical_bytes, "SELECT coalesce(sum(m.bytes), 0) FROM iteration_snapshots AS s"

@@ -8,6 +8,7 @@ struct store_stats {
 	int64_t users, apps, generations, completed, iterations;
 	int64_t archives, archive_bytes;   /* app.tar.gz, as read */
 	int64_t foreign;                   /* of these, kept as they were handed in */
+	int64_t evicted, evicted_bytes;    /* of these, in a bucket only */
 	int64_t contents, content_bytes;   /* different files, as they are */
 	int64_t pieces, stored_bytes;      /* as they are kept */
 	int64_t logical_bytes;             /* of all files of all iterations: what copies would take */

@@ -260,6 +260,7 @@ class Store:
         if content_id >= 2 ** 62:
             return self.foreign(content_id >> 18 & 2 ** 44 - 1)[content_id & 2 ** 18 - 1]
         row = self.row("content", content_id)
+        need(row["pieces"] or not row["size"], f"the bytes of content {content_id} are not in this file")
         data = b"".join(map(self.plain, id_list(row["pieces"])))
         parts = [self.row("piece", i) for i in id_list(row["pieces"])]
         if parts and all(p["codec"] == 4 for p in parts):
@@ -360,7 +361,13 @@ class Store:
             "SELECT files_snapshot FROM iteration_snapshots WHERE generation_request_id = ? AND iteration_number = ifnull(?, "
             "iteration_number) ORDER BY iteration_number DESC, id DESC", (generation["id"], iteration or None)).fetchone()
         need(snapshot, f"there is no tree of {revision}")
-        return json.loads(snapshot[0])["manifest"]
+        return self.named(snapshot[0])
+
+    @staticmethod
+    def named(files_snapshot):
+        manifest = json.loads(files_snapshot)["manifest"]
+        need(manifest != "archive", "the tree is in an archive whose bytes are not in this file")
+        return manifest
 
     def setting(self, key):
         row = self.db.execute("SELECT value FROM deployment_config WHERE key = ?", (key,)).fetchone()
@@ -375,7 +382,7 @@ class Store:
         rows = self.db.execute(
             "SELECT iteration_number, files_snapshot, timestamp, prompt_used, max(id) FROM iteration_snapshots WHERE generation_request_id = ? "
             "AND (iteration_number > 0 OR snapshot_type = 'automatic') GROUP BY iteration_number ORDER BY iteration_number", (g["id"],))
-        steps = [(f"iteration {r[0]}", json.loads(r[1])["manifest"], r[2], r[3] or g["prompt"]) for r in rows]
+        steps = [(f"iteration {r[0]}", self.named(r[1]), r[2], r[3] or g["prompt"]) for r in rows]
         sealed = self.db.execute("SELECT manifest_id FROM archive JOIN seal ON seal.id = seal_id WHERE generation_request_id = ?",
                                  (g["id"],)).fetchone()
         last = steps[-1][1] if steps else None

@@ -51,7 +51,7 @@ static void show_progress(void *arg, int64_t done, int64_t total)
 static void summary(const struct check_result *c)
 {
 	const struct { const char *name; int64_t value; } numbers[] = {
-		{ "problems", c->problems }, { "generations", c->generations }, { "iterations", c->iterations },
+		{ "problems", c->problems }, { "generations", c->generations }, { "evicted", c->evicted }, { "iterations", c->iterations },
 		{ "events", c->events }, { "artifacts", c->artifacts }, { "audit_rows", c->audit_rows },
 		{ "seals", c->seals }, { "manifests", c->manifests }, { "contents", c->contents }, { "pieces", c->pieces }, { "bytes", c->bytes },
 		{ "unused_pieces", c->unused.pieces }, { "unused_bytes", c->unused.bytes },
@@ -82,6 +82,9 @@ static void tell(const struct cli *cli, const struct check_result *c)
 	cli_note(cli, "looked at %lld generation%s, %lld iteration%s, %lld content%s, %lld piece%s", (long long)c->generations,
 		 plural(c->generations), (long long)c->iterations, plural(c->iterations), (long long)c->contents, plural(c->contents),
 		 (long long)c->pieces, plural(c->pieces));
+	if (c->evicted)
+		cli_note(cli, "%lld generation%s evicted: the archive is in the bucket only; --remote looks whether it is there", (long long)c->evicted,
+			 c->evicted == 1 ? " is" : "s are");
 	if (o.read_data)
 		cli_note(cli, "read %s", human_bytes(c->bytes, human));
 	if (c->unused.bytes)

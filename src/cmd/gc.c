@@ -1,6 +1,7 @@
 /* genstore gc */
 #include "src/cmd/keep.h"
 #include "src/cmd/out.h"
+#include "store/evict.h"
 #include "store/gc.h"
 
 static struct {
@@ -23,6 +24,7 @@ static void show_progress(void *arg, int64_t done, int64_t total)
 
 struct sizes {
 	int64_t before, after; /* of the file; 0: it was not compacted */
+	int64_t evicted;       /* generations */
 };
 
 static void tell_object(const struct gc_result *g, const struct sizes *s)
@@ -38,6 +40,7 @@ static void tell_object(const struct gc_result *g, const struct sizes *s)
 	jw_int(&j, "pieces", g->pieces);
 	jw_int(&j, "indexes", g->indexes);
 	jw_int(&j, "bytes", g->bytes);
+	jw_int(&j, "evicted", s->evicted);
 	if (s->before) {
 		jw_int(&j, "file_bytes_before", s->before);
 		jw_int(&j, "file_bytes_after", s->after);
@@ -56,6 +59,9 @@ static void tell(const struct cli *cli, const struct gc_result *g, const struct 
 	cli_note(cli, "%s %lld contents, %lld trees, %lld archives, %lld pieces: %s", o.dry_run ? "would remove" : "removed",
 		 (long long)g->contents, (long long)g->manifests, (long long)g->seals, (long long)g->pieces,
 		 human_bytes(g->bytes, human));
+	if (s->evicted)
+		cli_note(cli, "%lld generation%s evicted: what only %s had is not kept", (long long)s->evicted, s->evicted == 1 ? " is" : "s are",
+			 s->evicted == 1 ? "it" : "they");
 	if (s->before)
 		cli_note(cli, "the file had %s, has %s now", human_bytes(s->before, human), human_bytes(s->after, after));
 }
@@ -75,6 +81,8 @@ static int run(struct cli *cli, int argc UNUSED, char **argv UNUSED)
 	progress_begin(&p, cli, "looking for what is unused", 0);
 	r = gc_run(cli->st, &go, &result);
 	progress_end(&p);
+	if (!r)
+		r = evict_count(cli->st, &sizes.evicted);
 	if (r || (o.compact && (r = gc_compact(cli->st, &sizes.before, &sizes.after))))
 		return cli_fail(cli, r);
 	tell(cli, &result, &sizes);

@@ -176,7 +176,7 @@ static int take_parent(struct cli *cli, struct launch *l)
 {
 	AUTO(revision_release) struct revision rev = { 0 };
 	struct flow_options *f = &l->f;
-	int r = cli_revision(cli, o.resume, &rev);
+	int r = cli_here(cli, o.resume, &rev);
 
 	if (r)
 		return r;

@@ -114,6 +114,12 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 		return r;
 	if (o.url)
 		return give_url(cli, &rev.generation);
+	if (rev.generation.away) {
+		revision_release(&rev);
+		rev = (struct revision){ 0 };
+		if ((r = cli_here(cli, argv[0], &rev)))
+			return r;
+	}
 	if ((r = generation_archive(cli->st, &rev.generation, &archive)))
 		return cli_fail(cli, r);
 	if ((r = get(cli, &rev.generation, archive)))

@@ -174,3 +174,15 @@ int key_open(struct cli *cli, struct secret_bytes *ret_key)
 		return r;
 	return (r = keyring_open(cli->st, &m, ret_key)) ? key_fail(cli, r) : 0;
 }
+
+int key_given(struct cli *cli, struct secret_bytes *ret_key)
+{
+	const char *method;
+	int r = keyring_method(cli->st, &method);
+
+	if (r)
+		return cli_fail(cli, r);
+	if (!method || (!variable("GENSTORE_KEY_FILE") && !variable("GENSTORE_KEY_COMMAND") && !variable("GENSTORE_PASSPHRASE_FILE")))
+		return 0;
+	return key_open(cli, ret_key);
+}

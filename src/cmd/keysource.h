@@ -20,6 +20,11 @@ struct key_files { const char *key, *passphrase; };
 int key_material_of(struct cli *cli, const struct key_files *files, struct key_material *ret_m);
 /* The store's key: 0, or an exit code with the error told. The store has to be open. */
 int key_open(struct cli *cli, struct secret_bytes *ret_key);
+/*
+ * The same where it can be had without asking anybody: 0 with nothing in it where the store has no key, or the environment does not say what it
+ * is under.
+ */
+int key_given(struct cli *cli, struct secret_bytes *ret_key);
 /* As cli_fail(), with EXIT_KEY where it is about the key. */
 int key_fail(struct cli *cli, int r);
 

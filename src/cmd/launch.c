@@ -1,5 +1,6 @@
 #include "src/cmd/launch.h"
 #include "src/cmd/generate_view.h"
+#include "src/cmd/keysource.h"
 #include "src/cmd/program.h"
 #include "src/cmd/sync.h"
 #include "src/flow/budget.h"
@@ -162,9 +163,13 @@ static int send_it(struct cli *cli, const char *request_id)
 int launch_run(struct cli *cli, struct launch *l, bool asks)
 {
 	AUTO(flow_result_release) struct flow_result result = { 0 };
+	AUTO(secret_bytes_release) struct secret_bytes key = { 0 };
 	AUTO(view_release) struct view view = { 0 };
 	int r;
 
+	if ((r = key_given(cli, &key)))
+		return r;
+	l->f.key = key.data;
 	if (!l->f.argv)
 		use_example(l);
 	if (view_init(&view, cli, !l->f.env_count, asks))

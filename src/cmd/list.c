@@ -63,7 +63,7 @@ static void add_row(struct table *t, const struct generation *g, const struct sy
 	if (t->columns < COLUMNS)
 		return;
 	sync_state_words(&s->places[s->first], g->archive_size, words);
-	table_cell(t, words);
+	table_cellf(t, "%s%s", words, g->away ? ", evicted" : "");
 }
 
 static void print_object(const struct generation *g, const struct sync_state *s)

@@ -5,7 +5,10 @@
 #include "fs/hooks.h"
 #include "fs/mount.h"
 #include "fs/mounts.h"
+#include "fs/view.h"
 #include "src/cmd/sync.h"
+#include "src/facts/tree.h"
+#include "src/sync/fetch.h"
 #include "src/sync/lock.h"
 #include "src/sync/settings.h"
 #include "store/access.h"
@@ -55,7 +58,43 @@ static int send_all(const char *store, pid_t *ret_pid, struct buf *why)
 	return r;
 }
 
-static const struct mount_hooks hooks = { .can_send = sync_can_send, .send = send_all, .is_sending = lock_held };
+static int fetch_into(struct genstore *st, const struct mount_fetch *m, struct buf *why)
+{
+	const struct pull_progress progress = { m->moved, m->arg };
+	AUTO(generation_release) struct generation g = { 0 };
+	AUTO(place_release) struct place place = { 0 };
+	AUTO(settings_release) struct settings set = { 0 };
+	AUTO(s3_freep) struct s3 *s3 = NULL;
+	struct s3_options so;
+	int r = generation_by_request(st, m->request_id, &g);
+
+	if (r)
+		buf_adds(why, genstore_errmsg(st));
+	if (r || !g.away || (r = fetch_find(st, &g, &place, why)) || (r = settings_load(st, place.objects[0].bucket, NULL, &set, why)))
+		return r;
+	so = settings_options(&set);
+	so.wake_fd = m->cancel_fd;
+	if ((r = s3_new(&so, &s3, why)) || (r = fetch_back(st, s3, &g, &place, &progress, why)))
+		return r;
+	/* Nobody has looked into the tree of one that was recovered without its bytes. That it fails is no reason not to read. */
+	tree_note_schema(st, g.id);
+	return 0;
+}
+
+static int fetch(const struct mount_fetch *m, struct buf *why)
+{
+	struct genstore *st = view_handle(m->view);
+	int r = st ? genstore_open(st, m->store, 0) : -ENOMEM;
+
+	if (r)
+		buf_addf(why, "what is fetched has to be kept: %s", st ? genstore_errmsg(st) : "no memory");
+	else
+		r = fetch_into(st, m, why);
+	genstore_free(st);
+	return r;
+}
+
+static const struct mount_hooks hooks = { .can_send = sync_can_send, .send = send_all, .is_sending = lock_held, .fetch = fetch };
 
 static int parse(struct mount_options *m, struct buf *why)
 {

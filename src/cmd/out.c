@@ -63,6 +63,7 @@ void out_generation(struct jw *j, const struct generation *g)
 		hex_encode(g->archive_sha256, SHA256_SIZE, hex);
 		jw_int(j, "archive_size", g->archive_size);
 		jw_str(j, "archive_sha256", hex);
+		jw_bool(j, "evicted", g->away);
 	}
 }
 

@@ -1,7 +1,7 @@
 /* genstore pull */
+#include "src/cmd/away.h"
 #include "src/cmd/keep.h"
 #include "src/cmd/out.h"
-#include "src/cmd/remote.h"
 #include "src/facts/tree.h"
 #include "src/sync/pull.h"
 
@@ -18,6 +18,27 @@ static void show_progress(void *arg, int64_t done, int64_t total)
 	progress_update(p, done, "bytes");
 }
 
+/* One that is here without its bytes: an exit code, or -1 where it is none of these. */
+static int bring_back(struct cli *cli, const char *request_id)
+{
+	AUTO(generation_release) struct generation g = { 0 };
+	AUTO(remote_release) struct remote remote = { 0 };
+	int r = generation_by_request(cli->st, request_id, &g);
+
+	if (r == -ENOENT || (!r && !g.away))
+		return -1;
+	if (r)
+		return cli_fail(cli, r);
+	if ((r = away_fetch(cli, cli->st, &remote, &g)))
+		return r;
+	generation_release(&g);
+	g = (struct generation){ 0 };
+	if ((r = generation_by_request(cli->st, request_id, &g)))
+		return cli_fail(cli, r);
+	keep_tell(cli, &g);
+	return EXIT_DONE;
+}
+
 static int pull_one(struct cli *cli, struct remote *remote, const char *request_id)
 {
 	AUTO(pull_freep) struct pull *p = NULL;
@@ -29,7 +50,11 @@ static int pull_one(struct cli *cli, struct remote *remote, const char *request_
 
 	if (!id_is_request(request_id))
 		return cli_usage(cli, "'%s' cannot be a request id", request_id);
-	if ((r = pull_new(cli->st, remote->s3, &remote->set, request_id, -1, &p)))
+	if ((r = bring_back(cli, request_id)) >= 0)
+		return r;
+	if (!remote->s3 && (r = remote_open(cli, NULL, NULL, remote)))
+		return r;
+	if ((r = pull_new(cli->st, remote->s3, &remote->set, request_id, &(struct pull_archive){ .size = -1 }, &p)))
 		return cli_error(cli, EXIT_FAILED, "no memory");
 	progress_begin(&bar, cli, "fetching", 0);
 	r = pull_finish(p, &progress, &g, &words);
@@ -53,7 +78,7 @@ static int run(struct cli *cli, int argc, char **argv)
 	AUTO(remote_release) struct remote remote = { 0 };
 	int done = 0, code = 0, r;
 
-	if ((cli->store_is_default && (r = cli_make_default(cli))) || (r = cli_open_writer(cli)) || (r = remote_open(cli, NULL, NULL, &remote)))
+	if ((cli->store_is_default && (r = cli_make_default(cli))) || (r = cli_open_writer(cli)))
 		return r;
 	for (int i = 0; i < argc; i++) {
 		r = pull_one(cli, &remote, argv[i]);
@@ -66,5 +91,6 @@ static int run(struct cli *cli, int argc, char **argv)
 const struct command command_pull = {
 	.name = "pull", .arguments = "ID...", .summary = "fetches generations from the bucket", .run = run, .min_args = 1, .max_args = -1,
 	.more = "ID is the whole request id, as it stands in the bucket: generations/ID/app.tar.gz. What is fetched is kept byte\n"
-		"for byte, with the app, number, parent and time that its metadata.json names. Its prompt is not in the bucket.",
+		"for byte, with the app, number, parent and time that its metadata.json names. Its prompt is not in the bucket. Of one that\n"
+		"was evicted, or recovered without its bytes, the bytes come back.",
 };

@@ -3,20 +3,27 @@
 #include "src/cmd/out.h"
 #include "src/cmd/remote.h"
 #include "src/facts/tree.h"
-#include "src/sync/pull.h"
+#include "src/sync/fetch.h"
 #include "store/base/utf8.h"
 
 enum { AT_ONCE = S3_PARALLEL };
 
+static struct { bool all; } o;
+
+static const struct opt options[] = {
+	{ "all", 'a', OPT_FLAG, &o.all, NULL, "the archives too, not only what is known of them" },
+	{ 0 },
+};
+
 /* What the bucket has of one request id; names come in order, so the objects of one follow each other. */
-struct listed { char *request_id; int64_t archive; bool metadata; }; /* archive: its size, -1: there is none */
+struct listed { char *request_id, *etag; int64_t archive; bool metadata; }; /* archive: its size, -1: there is none */
 
 struct work {
 	struct cli *cli;
 	struct remote remote;
 	struct listed *list;
 	size_t count, cap, prefix;
-	int64_t recovered, here, incomplete, failed, bytes;
+	int64_t recovered, here, incomplete, failed, bytes, away; /* away: bytes that are left in the bucket */
 	int code;         /* of the first that failed */
 	struct pull *begun[AT_ONCE];
 	size_t begun_count, next;
@@ -27,8 +34,10 @@ static void work_release(struct work *w)
 {
 	for (size_t i = 0; i < w->begun_count; i++)
 		pull_free(w->begun[i]);
-	for (size_t i = 0; i < w->count; i++)
+	for (size_t i = 0; i < w->count; i++) {
 		free(w->list[i].request_id);
+		free(w->list[i].etag);
+	}
 	free(w->list);
 	remote_release(&w->remote);
 }
@@ -52,10 +61,10 @@ static struct listed *entry(struct work *w, const char *id, size_t n)
 	return w->list[w->count].request_id ? &w->list[w->count++] : NULL;
 }
 
-static int note_object(void *arg, const struct s3_object *o)
+static int note_object(void *arg, const struct s3_object *object)
 {
 	struct work *w = arg;
-	const char *id = o->key + w->prefix, *slash = strlen(o->key) > w->prefix ? strchr(id, '/') : NULL;
+	const char *id = object->key + w->prefix, *slash = strlen(object->key) > w->prefix ? strchr(id, '/') : NULL;
 	bool archive = slash && !strcmp(slash + 1, job_names[0]), metadata = slash && !strcmp(slash + 1, job_names[1]);
 	struct listed *l;
 
@@ -63,10 +72,14 @@ static int note_object(void *arg, const struct s3_object *o)
 		return 0;
 	if (!(l = entry(w, id, (size_t)(slash - id))))
 		return -ENOMEM;
-	if (archive)
-		l->archive = o->size;
-	else
+	if (archive) {
+		free(l->etag);
+		l->archive = object->size;
+		if (!(l->etag = strdup(object->etag)))
+			return -ENOMEM;
+	} else {
 		l->metadata = true;
+	}
 	return 0;
 }
 
@@ -102,12 +115,6 @@ static int list_all(struct work *w)
 	return r;
 }
 
-static bool is_here(struct work *w, const char *request_id)
-{
-	int64_t id;
-
-	return !generation_id(w->cli->st, request_id, &id);
-}
 
 static void say(struct work *w, const char *request_id, const char *words)
 {
@@ -126,6 +133,60 @@ static void say(struct work *w, const char *request_id, const char *words)
 	out_object_end(&j);
 }
 
+static void note_recovered(struct work *w, const struct generation *g)
+{
+	int r;
+
+	progress_end(&w->bar);
+	if (!g->away && (r = tree_note_schema(w->cli->st, g->id)))
+		cli_debug(w->cli, "the tables of '%s' were not noted: %s", g->request_id, strerror(-r));
+	keep_tell(w->cli, g);
+	w->recovered++;
+	w->bytes += g->away ? 0 : g->archive_size;
+	w->away += g->away ? g->archive_size : 0;
+}
+
+static void note_failed(struct work *w, const char *request_id, int r, const struct buf *words)
+{
+	w->failed++;
+	w->code = w->code ? w->code : remote_code(r);
+	say(w, request_id, *buf_str(words) ? buf_str(words) : strerror(-r));
+}
+
+/* Recovered before without its bytes, or evicted, from this bucket. */
+static void fetch_now(struct work *w, struct generation *g)
+{
+	AUTO(place_release) struct place place = { 0 };
+	AUTO(buf_release) struct buf words = BUF_INIT;
+	int r = fetch_find(w->cli->st, g, &place, &words);
+
+	if (!r && strcmp(place.objects[0].bucket, w->remote.set.bucket)) {
+		w->here++;
+		return;
+	}
+	if (!r)
+		r = fetch_back(w->cli->st, w->remote.s3, g, &place, NULL, &words);
+	if (r) {
+		note_failed(w, g->request_id, r, &words);
+		return;
+	}
+	g->away = false;
+	note_recovered(w, g);
+}
+
+static bool is_here(struct work *w, const char *request_id)
+{
+	AUTO(generation_release) struct generation g = { 0 };
+
+	if (generation_by_request(w->cli->st, request_id, &g))
+		return false;
+	if (o.all && g.away)
+		fetch_now(w, &g);
+	else
+		w->here++;
+	return true;
+}
+
 /* The next that is worth it, begun; 1, 0: there is none. */
 static int begin_next(struct work *w)
 {
@@ -139,11 +200,10 @@ static int begin_next(struct work *w)
 			       l->archive < 0 ? "has no app.tar.gz" : "cannot be a request id");
 			continue;
 		}
-		if (is_here(w, l->request_id)) {
-			w->here++;
+		if (is_here(w, l->request_id))
 			continue;
-		}
-		r = pull_new(w->cli->st, w->remote.s3, &w->remote.set, l->request_id, l->archive, &w->begun[w->begun_count]);
+		r = pull_new(w->cli->st, w->remote.s3, &w->remote.set, l->request_id,
+			     &(struct pull_archive){ .size = l->archive, .etag = l->etag, .later = !o.all }, &w->begun[w->begun_count]);
 		w->begun_count += !r;
 		return r ? r : 1;
 	}
@@ -158,16 +218,9 @@ static void finish_first(struct work *w)
 	int r = pull_finish(p, NULL, &g, &words);
 
 	if (r) {
-		w->failed++;
-		w->code = w->code ? w->code : remote_code(r);
-		say(w, pull_request_id(p), *buf_str(&words) ? buf_str(&words) : strerror(-r));
+		note_failed(w, pull_request_id(p), r, &words);
 	} else {
-		progress_end(&w->bar);
-		if ((r = tree_note_schema(w->cli->st, g.id)))
-			cli_debug(w->cli, "the tables of '%s' were not noted: %s", g.request_id, strerror(-r));
-		keep_tell(w->cli, &g);
-		w->recovered++;
-		w->bytes += g.archive_size;
+		note_recovered(w, &g);
 		if (words.len)
 			say(w, g.request_id, buf_str(&words));
 	}
@@ -205,10 +258,14 @@ static int tell(struct work *w)
 		jw_int(&j, "incomplete", w->incomplete);
 		jw_int(&j, "failed", w->failed);
 		jw_int(&j, "bytes", w->bytes);
+		jw_int(&j, "bytes_in_bucket", w->away);
 		out_object_end(&j);
 	} else {
 		cli_note(w->cli, "%lld recovered (%s), %lld were here already, %lld are not complete in the bucket", (long long)w->recovered,
 			 human_bytes(w->bytes, human), (long long)w->here, (long long)w->incomplete);
+		if (w->away)
+			cli_note(w->cli, "%s of archives stay in the bucket until they are read; 'recover --all' fetches them now",
+				 human_bytes(w->away, human));
 		if (w->recovered)
 			cli_note(w->cli, "not in the bucket, and so not known: prompts, logs, costs, iterations before the last, who asked");
 	}
@@ -251,8 +308,9 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 }
 
 const struct command command_recover = {
-	.name = "recover", .arguments = "s3://BUCKET[/PREFIX]", .summary = "makes a store of what is in a bucket", .run = run,
+	.name = "recover", .arguments = "s3://BUCKET[/PREFIX]", .summary = "makes a store of what is in a bucket", .options = options, .run = run,
 	.min_args = 1, .max_args = 1,
-	.more = "All generations of the bucket that are not in the store are fetched; run again, it adds only what is new. Stores that\n"
+	.more = "All generations of the bucket that are not in the store are added; an archive stays in the bucket until it is first read, or\n"
+		"pulled, unless --all. Run again, it adds only what is new, and with --all fetches what is still missing. Stores that\n"
 		"were recovered from one bucket can go on by themselves and be recovered into each other.",
 };

@@ -1,4 +1,5 @@
 #include "src/cmd/rev.h"
+#include "src/cmd/away.h"
 
 int cli_revision(struct cli *cli, const char *text, struct revision *ret_rev)
 {
@@ -14,10 +15,29 @@ int cli_generation(struct cli *cli, const char *text, struct revision *ret_rev)
 	return cli_revision(cli, text, ret_rev);
 }
 
+int cli_here(struct cli *cli, const char *text, struct revision *ret_rev)
+{
+	AUTO(revision_release) struct revision rev = { 0 };
+	int r = cli_revision(cli, text, &rev);
+
+	if (!r && rev.away) {
+		if ((r = away_bring(cli, &rev.generation)))
+			return r;
+		revision_release(&rev);
+		rev = (struct revision){ 0 };
+		r = cli_revision(cli, text, &rev);
+	}
+	if (r)
+		return r;
+	*ret_rev = rev;
+	rev = (struct revision){ 0 };
+	return 0;
+}
+
 int cli_tree(struct cli *cli, const char *text, struct revision *ret_rev, struct manifest **ret_m)
 {
 	size_t top;
-	int r = cli_revision(cli, text, ret_rev);
+	int r = cli_here(cli, text, ret_rev);
 
 	if (r)
 		return r;
@@ -33,7 +53,7 @@ int cli_path(struct cli *cli, const char *text, struct revision *ret_rev, struct
 
 	if ((r = revision_split(text, &rev, &path)))
 		return cli_fail(cli, r);
-	if ((r = cli_revision(cli, rev, ret_rev)))
+	if ((r = cli_here(cli, rev, ret_rev)))
 		return r;
 	if ((r = revision_path(cli->st, ret_rev, path, ret_m, ret_entry)))
 		return cli_fail(cli, r);

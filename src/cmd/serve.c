@@ -1,36 +1,60 @@
 /* genstore serve */
+#include "src/cmd/keysource.h"
 #include "src/cmd/out.h"
+#include "src/serve/jwt.h"
 #include "src/serve/serve.h"
 
+#include <arpa/inet.h>
 #include <signal.h>
 
 enum { DRAIN_MS = 10000, PORT_DEFAULT = 7420 };
 
 static struct {
-	const char *listen, *log;
+	const char *listen, *log, *jwt;
+	bool needs_token;
 } o = { .listen = "127.0.0.1:7420" };
 
 static const struct opt options[] = {
 	{ "listen", 'l', OPT_TEXT, &o.listen, "ADDR", "where: [127.0.0.1:]PORT; port 0 is any that is free (127.0.0.1:7420)" },
 	{ "access-log", 0, OPT_TEXT, &o.log, "FILE", "a line of JSON for each request, '-' is standard error (none)" },
+	{ "require-token", 0, OPT_FLAG, &o.needs_token, NULL, "refuse whoever has no token (he is the owner)" },
+	{ "jwt-secret-file", 0, OPT_TEXT, &o.jwt, "FILE", "take JSON Web Tokens that are signed with the secret in it, too" },
 	{ 0 },
 };
 
-static int parse_listen(struct cli *cli, uint16_t *ret_port)
+static int parse_listen(struct cli *cli, struct serve_options *so)
 {
-	static const char *const ours[] = { "127.0.0.1", "localhost" };
 	const char *colon = strrchr(o.listen, ':'), *port = colon ? colon + 1 : o.listen;
-	size_t n = colon ? (size_t)(colon - o.listen) : 0;
-	bool is_ours = !colon;
+	AUTO(free_ptr) char *host = strndup(o.listen, colon ? (size_t)(colon - o.listen) : 0);
+	struct in_addr address = { .s_addr = htonl(INADDR_LOOPBACK) };
 
-	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
-		is_ours |= strlen(ours[i]) == n && strncmp(o.listen, ours[i], n) == 0;
-	if (!*port || strlen(port) > 5 || strspn(port, "0123456789") != strlen(port) || strtol(port, NULL, 10) > UINT16_MAX)
+	if (!host)
+		return cli_error(cli, EXIT_FAILED, "no memory");
+	if (!*port || strlen(port) > 5 || strspn(port, "0123456789") != strlen(port) || strtol(port, NULL, 10) > UINT16_MAX ||
+	    (colon && strcmp(host, "localhost") != 0 && inet_pton(AF_INET, host, &address) != 1))
 		return cli_usage(cli, "--listen takes an address like 127.0.0.1:%d, not '%s'", PORT_DEFAULT, o.listen);
-	if (!is_ours)
-		return cli_usage(cli, "'%s' is not on loopback, and whoever reaches the server sees everything; listen on 127.0.0.1, with a proxy"
-				      " that asks who it is in front", o.listen);
-	*ret_port = (uint16_t)strtol(port, NULL, 10);
+	if (ntohl(address.s_addr) != INADDR_LOOPBACK) {
+		if (!o.needs_token)
+			return cli_usage(cli, "'%s' is not on loopback, and whoever reaches the server sees everything; say --require-token", o.listen);
+		so->address = address.s_addr;
+	}
+	so->port = (uint16_t)strtol(port, NULL, 10);
+	so->needs_token = o.needs_token;
+	return 0;
+}
+
+static int take_secret(struct cli *cli, struct secret_bytes *secret, struct serve_options *so)
+{
+	int r;
+
+	if (!o.jwt)
+		return 0;
+	if ((r = secret_file(cli, o.jwt, "the file of the secret", EXIT_KEY, secret)))
+		return r;
+	if (secret->len < JWT_SECRET_MIN)
+		return cli_error(cli, EXIT_KEY, "the secret in '%s' has %zu bytes, and HS256 needs at least %d", o.jwt, secret->len, JWT_SECRET_MIN);
+	so->jwt_secret = secret->data;
+	so->jwt_secret_n = secret->len;
 	return 0;
 }
 
@@ -45,12 +69,15 @@ static int open_log(struct cli *cli, FILE **ret_log)
 	return 0;
 }
 
-static void tell(const struct cli *cli, const struct serve *s)
+static void tell(const struct cli *cli, const struct serve_options *so, const struct serve *s)
 {
+	const struct in_addr address = { .s_addr = so->address ? so->address : htonl(INADDR_LOOPBACK) };
 	AUTO(buf_release) struct buf line = BUF_INIT, url = BUF_INIT;
+	char host[INET_ADDRSTRLEN];
 	struct jw j;
 
-	buf_addf(&url, "http://127.0.0.1:%u", (unsigned)serve_port(s));
+	inet_ntop(AF_INET, &address, host, sizeof(host));
+	buf_addf(&url, "http://%s:%u", host, (unsigned)serve_port(s));
 	if (cli->json) {
 		out_object(&j, &line, "listening");
 		jw_str(&j, "url", buf_str(&url));
@@ -76,7 +103,7 @@ static int run_until_told(struct cli *cli, const struct serve_options *so)
 	sigprocmask(SIG_BLOCK, &ending, NULL);
 	if ((r = serve_start(so, &s, &why)))
 		return cli_error(cli, cli_exit_code(r), "%s", why.len ? buf_str(&why) : strerror(-r));
-	tell(cli, s);
+	tell(cli, so, s);
 	while (sigwait(&ending, &number))
 		;
 	if (!serve_stop(s, DRAIN_MS))
@@ -86,10 +113,11 @@ static int run_until_told(struct cli *cli, const struct serve_options *so)
 
 static int run(struct cli *cli, int argc UNUSED, char **argv UNUSED)
 {
+	AUTO(secret_bytes_release) struct secret_bytes secret = { 0 };
 	struct serve_options so = { .store = cli->store_path };
 	int r;
 
-	if ((r = parse_listen(cli, &so.port)) || (r = cli_open(cli, 0)))
+	if ((r = parse_listen(cli, &so)) || (r = cli_open(cli, 0)) || (r = take_secret(cli, &secret, &so)))
 		return r;
 	/* Its words are those of every command; who answers has handles of his own. */
 	genstore_free(MOVE(cli->st));

@@ -107,7 +107,7 @@ static void print_archive(const struct generation *g)
 		return;
 	hex_encode(g->archive_sha256, SHA256_SIZE, hex);
 	line("archive:", "%s (%lld bytes)%s", human_bytes(g->archive_size, human), (long long)g->archive_size,
-	     g->content_id ? ", from outside" : "");
+	     g->away ? ", evicted: in the bucket only" : g->content_id ? ", from outside" : "");
 	text("archive sha256:", hex);
 }
 
@@ -129,7 +129,7 @@ static void print_tree(const struct facts *f)
 {
 	char human[HUMAN_SIZE];
 
-	if (!f->last.id)
+	if (!f->last.id || (f->last.away && !f->last.files))
 		return;
 	line("tree:", "%lld files, %s", (long long)f->last.files, human_bytes(f->last.bytes, human));
 	print_left_out(f->left_out);

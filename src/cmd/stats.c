@@ -7,7 +7,7 @@ static void print_object(const struct cli *cli, const struct store_stats *s)
 	const struct { const char *name; int64_t value; } numbers[] = {
 		{ "users", s->users }, { "apps", s->apps }, { "generations", s->generations }, { "completed", s->completed },
 		{ "iterations", s->iterations }, { "events", s->events }, { "archives", s->archives }, { "foreign_archives", s->foreign },
-		{ "archive_bytes", s->archive_bytes }, { "contents", s->contents }, { "content_bytes", s->content_bytes },
+		{ "archive_bytes", s->archive_bytes }, { "evicted", s->evicted }, { "evicted_bytes", s->evicted_bytes }, { "contents", s->contents }, { "content_bytes", s->content_bytes },
 		{ "organizations", s->organizations }, { "sessions", s->sessions }, { "artifacts", s->artifacts },
 		{ "artifact_bytes", s->artifact_bytes }, { "pieces", s->pieces }, { "stored_bytes", s->stored_bytes }, { "logical_bytes", s->logical_bytes },
 		{ "file_bytes", s->file_bytes }, { "page_size", s->page_size }, { "free_pages", s->free_pages },
@@ -33,6 +33,8 @@ static void print_text(const struct store_stats *s)
 	printf("iterations       %lld: %s of files\n", (long long)s->iterations, human_bytes(s->logical_bytes, a));
 	printf("archives         %lld: %s; %lld as they were handed in\n", (long long)s->archives, human_bytes(s->archive_bytes, a),
 	       (long long)s->foreign);
+	if (s->evicted)
+		printf("evicted          %lld of them, %s: in the bucket only\n", (long long)s->evicted, human_bytes(s->evicted_bytes, a));
 	if (s->artifacts)
 		printf("artifacts        %lld in %lld sessions of %lld organizations: %s\n", (long long)s->artifacts, (long long)s->sessions,
 		       (long long)s->organizations, human_bytes(s->artifact_bytes, a));

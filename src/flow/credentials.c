@@ -1,4 +1,5 @@
 #include "src/flow/credentials.h"
+#include "store/secret.h"
 
 #include <fcntl.h>
 
@@ -51,52 +52,124 @@ static bool is_value(const char *value)
 	return value && strlen(value) <= CREDENTIAL_VALUE_MAX;
 }
 
-int credentials_keep(const char *workspace, const json_t *list, struct redact *secrets)
+static void drop(json_t **o)
+{
+	json_decref(*o);
+}
+
+static void provider_of(const struct credentials_place *p, char out[SECRET_PROVIDER_MAX])
+{
+	snprintf(out, SECRET_PROVIDER_MAX, "app.%s", p->app_id);
+}
+
+/* What is sealed, as an object; *ret_all stays NULL where there is nothing. */
+static int load_sealed(const struct credentials_place *p, json_t **ret_all)
+{
+	AUTO(secret_bytes_release) struct secret_bytes value = { 0 };
+	AUTO(secret_release) struct secret s = { 0 };
+	char provider[SECRET_PROVIDER_MAX];
+	json_t *all;
+	int r;
+
+	provider_of(p, provider);
+	if (!p->key || (r = secret_find(p->st, p->user_id, provider, &s)) == -ENOENT)
+		return 0;
+	if (r || (r = secret_open(p->st, p->key, &s, &value)))
+		return r;
+	all = json_loadb((const char *)value.data, value.len, 0, NULL);
+	if (!json_is_object(all)) {
+		json_decref(all);
+		return 0;
+	}
+	*ret_all = all;
+	return 0;
+}
+
+static int seal(const struct credentials_place *p, const json_t *all)
+{
+	AUTO(secret_bytes_release) struct secret_bytes text = { 0 };
+	size_t n = json_dumpb(all, NULL, 0, JSON_COMPACT);
+	char provider[SECRET_PROVIDER_MAX];
+
+	if (!n || n > ENVELOPE_VALUE_MAX)
+		return n ? -EFBIG : -ENOMEM;
+	if (secret_bytes_new(n, &text))
+		return -ENOMEM;
+	json_dumpb(all, (char *)text.data, n, JSON_COMPACT);
+	provider_of(p, provider);
+	return secret_put(p->st, p->key, p->user_id, provider, &text, NULL);
+}
+
+/* All that are kept: what is in the workspace is newer than what is sealed. path is that of the file. */
+static int gather(const struct credentials_place *p, bool app, const char *path, json_t **ret_all)
+{
+	AUTO(drop) json_t *here = load(path);
+	AUTO(drop) json_t *all = NULL;
+	int r = app ? load_sealed(p, &all) : 0;
+
+	if (r)
+		return r;
+	if (!all)
+		all = json_object();
+	if (!here || !all || json_object_update(all, here))
+		return -ENOMEM;
+	*ret_all = MOVE(all);
+	return 0;
+}
+
+/* A file of before there was a key is needed no more once all of it is sealed. */
+static int put(const struct credentials_place *p, const char *path, const json_t *all)
+{
+	int r;
+
+	if (!p->key)
+		return save(path, all);
+	if ((r = seal(p, all)))
+		return r;
+	return unlink(path) && errno != ENOENT ? -errno : 0;
+}
+
+int credentials_keep(const struct credentials_place *p, const json_t *list, struct redact *secrets)
 {
 	AUTO(free_ptr) char *path = NULL;
+	AUTO(drop) json_t *all = NULL;
 	bool changed = false;
 	const json_t *one;
-	json_t *all;
 	size_t i;
 	int r;
 
 	if (!json_array_size(list))
 		return 0;
-	if ((r = path_of(workspace, &path)))
+	if ((r = path_of(p->workspace, &path)) || (r = gather(p, true, path, &all)))
 		return r;
-	all = load(path);
 	json_array_foreach(list, i, one) {
 		const char *key = json_string_value(json_object_get(one, "key"));
 		json_t *value = json_object_get(one, "value");
 
 		if (!key || !is_name(key) || !is_value(json_string_value(value)) || json_object_size(all) >= CREDENTIALS_MAX)
 			continue;
-		changed = true;
-		if (json_object_set(all, key, value) || (r = redact_add(secrets, json_string_value(value))))
-			r = -ENOMEM;
+		changed |= !json_equal(json_object_get(all, key), value);
+		if (json_object_set(all, key, value) || redact_add(secrets, json_string_value(value)))
+			return -ENOMEM;
 	}
-	if (!r && changed)
-		r = save(path, all);
-	json_decref(all);
-	return r;
+	return changed ? put(p, path, all) : 0;
 }
 
-int credentials_give(const char *workspace, struct env *e, struct redact *secrets)
+int credentials_give(const struct credentials_place *p, bool app, struct env *e, struct redact *secrets)
 {
 	AUTO(free_ptr) char *path = NULL;
+	AUTO(drop) json_t *all = NULL;
 	const char *key;
-	json_t *all, *value;
-	int r = path_of(workspace, &path);
+	json_t *value;
+	int r = path_of(p->workspace, &path);
 
-	if (r)
+	if (r || (r = gather(p, app, path, &all)))
 		return r;
-	all = load(path);
 	json_object_foreach(all, key, value) {
 		const char *text = json_string_value(value);
 
 		if (!r && key && is_name(key) && is_value(text) && !(r = env_set(e, key, text)))
 			r = redact_add(secrets, text);
 	}
-	json_decref(all);
 	return r;
 }

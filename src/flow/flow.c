@@ -69,7 +69,21 @@ static int make_env(struct flow *f, int64_t iteration, struct env *e)
 
 		r = value ? env_set(e, f->o->env[i], value) : 0;
 	}
-	return r ? r : credentials_give(f->workspace.path, e, &f->secrets);
+	if (r)
+		return r;
+	/* Of the app as it is built on, not of what stands in its place from now on. */
+	const struct credentials_place kept = flow_credentials(f);
+	bool goes_on = !strcmp(f->g.generation_type, "resume") || f->iteration > 0 || f->told_credentials;
+
+	do
+		r = credentials_give(&kept, goes_on, e, &f->secrets);
+	while (flow_waits(f, r));
+	return r;
+}
+
+struct credentials_place flow_credentials(const struct flow *f)
+{
+	return (struct credentials_place){ f->st, f->o->key, f->g.user_id, f->g.app_id, f->workspace.path };
 }
 
 static int send_stdio(struct flow *f, const struct buf *message)

@@ -54,6 +54,7 @@ struct flow_options {
 	/* Where answers come from beside control_post(): what to watch, -1 for nothing now; then what came: 1 an answer, 0 not yet. NULL: nobody. */
 	int (*answer_fd)(void *arg);
 	int (*answer)(void *arg, struct control *ret_answer);
+	const uint8_t *key;   /* the store's, ENVELOPE_KEY bytes, for credentials that the generator reports; NULL: they stay in its workspace */
 	const char *to;       /* a remote that it is queued for, in the transaction that makes it; NULL: none */
 	void (*tell)(void *arg, const struct flow_news *news);
 	void *arg;

@@ -310,6 +310,20 @@ static const char *level_of(const struct wsi_message *m)
 	return m->kind == WSI_ERROR && !wsi_bool(m, "fatal", true) ? "warn" : wsi_level(m);
 }
 
+static int keep_credentials(struct flow *f, const json_t *list)
+{
+	const struct credentials_place kept = flow_credentials(f);
+	int r;
+
+	if (!json_array_size(list))
+		return 0;
+	f->told_credentials = true;
+	do
+		r = credentials_keep(&kept, list, &f->secrets);
+	while (flow_waits(f, r));
+	return r == -EFBIG ? flow_log(f, "warn", "the credentials are not kept: they have more than 64 KiB") : r;
+}
+
 int hear_message(struct flow *f, struct wsi_message *m)
 {
 	AUTO(screenshot_release) struct screenshot shot = { .owner = NULL };
@@ -320,8 +334,7 @@ int hear_message(struct flow *f, struct wsi_message *m)
 	if (m->kind == WSI_SCREENSHOT)
 		screenshot_take(m, &shot);
 	/* Before they become stars like all secrets. */
-	if ((m->kind == WSI_ITERATION_COMPLETE || m->kind == WSI_ALL_WORK_COMPLETE) &&
-	    (r = credentials_keep(f->workspace.path, wsi_tree(m, "credentials"), &f->secrets)))
+	if ((m->kind == WSI_ITERATION_COMPLETE || m->kind == WSI_ALL_WORK_COMPLETE) && (r = keep_credentials(f, wsi_tree(m, "credentials"))))
 		return r;
 	if ((m->kind == WSI_ITERATION_COMPLETE || m->kind == WSI_ALL_WORK_COMPLETE) && (r = project_keep(f, m)))
 		return r;

@@ -1,6 +1,7 @@
 #include "src/flow/place.h"
 #include "src/flow/checkpoint.h"
 #include "src/flow/running.h"
+#include "store/evict.h"
 #include "store/revision.h"
 
 #include <fcntl.h>
@@ -37,6 +38,8 @@ static int find_parent(struct flow *f, struct origin *o)
 	if (r == -ENOENT && !n)
 		r = 0;
 	o->manifest = n || !o->parent.manifest_id ? o->it.manifest : o->parent.manifest_id;
+	if (!r && (o->it.away || (!n && o->parent.away)))
+		return evict_fail(f->st, o->parent.request_id);
 	return r;
 }
 

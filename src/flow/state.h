@@ -2,6 +2,7 @@
 #ifndef GENSTORE_FLOW_STATE_H
 #define GENSTORE_FLOW_STATE_H
 
+#include "src/flow/credentials.h"
 #include "src/flow/budget.h"
 #include "src/flow/env.h"
 #include "src/flow/flow.h"
@@ -54,6 +55,7 @@ struct flow {
 	int impatience;            /* those that came while a locked store was waited for */
 	int64_t began_ms, heard_ms, iteration_ms; /* start, last word, end of the last iteration */
 	int64_t iteration; /* the last one that is finished */
+	bool told_credentials; /* the generator has reported some */
 	struct manifest *tree; /* its tree */
 	struct left_out left_out;
 	bool warned_limit, told_locked, told_screenshots;
@@ -120,6 +122,8 @@ int flow_log(struct flow *f, const char *level, const char *fmt, ...) PRINTF(3, 
 void flow_fail(struct flow *f, const char *fmt, ...) PRINTF(2, 3);
 /* After -EBUSY: another process has the store locked. True to try again, until two signals have come meanwhile; any other r: false. */
 bool flow_waits(struct flow *f, int r);
+/* Where what the generator reports as credentials is kept. */
+struct credentials_place flow_credentials(const struct flow *f);
 /* journal_flush(), however long the store is locked. */
 int flow_flush(struct flow *f);
 /* A message to the generator; nothing where nobody listens. */

@@ -12,8 +12,13 @@
 
 struct meter;
 
+enum api_use { API_READ, API_WRITE };
+
 struct api {
-	struct pool *readers, *writers;
+	struct pool *pools[2], *limited[2]; /* by enum api_use: handles of the owner's, and of whoever comes with a token */
+	bool needs_token;
+	uint8_t *jwt_secret; /* NULL: there is none */
+	size_t jwt_secret_n;
 	struct meter *meter;
 	uint8_t key[TICKET_KEY];
 	FILE *log;   /* a line of JSON for each request; NULL: none */
@@ -22,8 +27,10 @@ struct api {
 struct api *request_api(const struct request *q);
 /* Of what returns 1 where it has answered. */
 static inline int api_answered(int r) { return r < 0 ? r : 0; }
-/* A handle for this request, or the answer that there is none: 1 it was answered, 0, or negative. */
-int api_borrow(struct request *q, struct pool *pool, struct loan *l);
+/* A handle that shows what is theirs who sent the request, or the answer that there is none: 1 it was answered, 0, or negative. */
+int api_borrow(struct request *q, enum api_use use, struct loan *l);
+/* The same, one that shows everything: for what needs no token. */
+int api_borrow_any(struct request *q, enum api_use use, struct loan *l);
 /* What the i-th name of the route stands for, decoded: likewise. */
 int api_name(struct request *q, size_t i, struct buf *out);
 

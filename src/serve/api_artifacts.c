@@ -73,7 +73,7 @@ static int list(struct request *q)
 	AUTO(loan_end) struct loan l = { 0 };
 	AUTO(buf_release) struct buf body = BUF_INIT;
 	struct session s;
-	int r = api_borrow(q, request_api(q)->readers, &l);
+	int r = api_borrow(q, API_READ, &l);
 
 	if (r || (r = find_session(q, l.st, &s)))
 		return api_answered(r);
@@ -93,17 +93,18 @@ static int send_artifact(struct request *q, struct genstore *st, const struct ar
 	if ((r = artifact_open(st, a, &bytes)) || (r = content_get(st, a->content_id, &c)))
 		return reply_store(q, r, st);
 	hex_encode(c.sha256, SHA256_SIZE, etag);
-	return reply_object(q, &(struct reply_object){ bytes, request_api(q)->readers, a->mime_type, etag, name ? name + 1 : a->artifact_name });
+	return reply_object(q, &(struct reply_object){ bytes, request_api(q)->pools[API_READ], a->mime_type, etag, name ? name + 1 : a->artifact_name });
 }
 
 /* An address with a ticket is good until its time, for that path, whoever comes with it. 1: it was answered that it is not. */
-static int check_ticket(struct request *q)
+static int check_ticket(struct request *q, bool *ret_has)
 {
 	AUTO(buf_release) struct buf ticket = BUF_INIT;
 	int64_t until = 0;
 	int has_time = url_query_int(q->path, "expires", &until), has_ticket = url_query(q->path, "ticket", &ticket), r;
 
-	if (!has_time && !has_ticket)
+	*ret_has = has_time || has_ticket;
+	if (!*ret_has)
 		return 0;
 	if (has_time <= 0 || has_ticket <= 0 || !ticket_is(request_api(q)->key, q->path, strcspn(q->path, "?"), until, buf_str(&ticket)))
 		r = reply_error(q, 403, "this address was changed", NULL, false);
@@ -119,9 +120,10 @@ static int download(struct request *q)
 	AUTO(artifact_release) struct artifact a = { 0 };
 	AUTO(loan_end) struct loan l = { 0 };
 	struct session s;
-	int r = check_ticket(q);
+	bool has_ticket;
+	int r = check_ticket(q, &has_ticket);
 
-	if (r || (r = api_borrow(q, request_api(q)->readers, &l)) || (r = find_session(q, l.st, &s)) || (r = find_artifact(q, l.st, &s, &a)))
+	if (r || (r = (has_ticket ? api_borrow_any : api_borrow)(q, API_READ, &l)) || (r = find_session(q, l.st, &s)) || (r = find_artifact(q, l.st, &s, &a)))
 		return api_answered(r);
 	return send_artifact(q, l.st, &a);
 }
@@ -134,7 +136,7 @@ static int bundle(struct request *q)
 	char name[sizeof("artifacts-.zip") + ID_UUID], etag[HEX_SHA256_SIZE];
 	struct session s;
 	int64_t count;
-	int r = api_borrow(q, request_api(q)->readers, &l);
+	int r = api_borrow(q, API_READ, &l);
 
 	if (r || (r = find_session(q, l.st, &s)))
 		return api_answered(r);
@@ -146,7 +148,7 @@ static int bundle(struct request *q)
 	if (r)
 		return reply_store(q, r, l.st);
 	snprintf(name, sizeof(name), "artifacts-%s.zip", s.id);
-	return reply_object(q, &(struct reply_object){ zip, request_api(q)->readers, "application/zip", etag, name });
+	return reply_object(q, &(struct reply_object){ zip, request_api(q)->pools[API_READ], "application/zip", etag, name });
 }
 
 /* The address for downloading without a token. */
@@ -185,7 +187,7 @@ static int download_url(struct request *q)
 
 	if (r < 0 || seconds < 1 || seconds > TICKET_MAX_S)
 		return reply_error(q, 422, "'expires_in' is from 1 to 604800 seconds", NULL, false);
-	if ((r = api_borrow(q, request_api(q)->readers, &l)) || (r = find_session(q, l.st, &s)) || (r = find_artifact(q, l.st, &s, &a)))
+	if ((r = api_borrow(q, API_READ, &l)) || (r = find_session(q, l.st, &s)) || (r = find_artifact(q, l.st, &s, &a)))
 		return api_answered(r);
 	if ((r = write_url(q, &a, seconds, &body)))
 		return r;
@@ -217,7 +219,7 @@ static int put(struct request *q)
 	struct artifact_put done = { 0 };
 	struct session s;
 	struct jw j;
-	int r = api_borrow(q, request_api(q)->writers, &l);
+	int r = api_borrow(q, API_WRITE, &l);
 
 	if (r || (r = find_session(q, l.st, &s)) || (r = api_name(q, 1, &path)))
 		return api_answered(r);
@@ -238,7 +240,7 @@ static int remove_one(struct request *q)
 	AUTO(artifact_release) struct artifact a = { 0 };
 	AUTO(loan_end) struct loan l = { 0 };
 	struct session s;
-	int r = api_borrow(q, request_api(q)->writers, &l);
+	int r = api_borrow(q, API_WRITE, &l);
 
 	if (r || (r = find_session(q, l.st, &s)) || (r = find_artifact(q, l.st, &s, &a)))
 		return api_answered(r);

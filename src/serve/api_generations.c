@@ -71,7 +71,7 @@ static int list(struct request *q)
 
 	if (r < 0 || limit < 1 || limit > PAGE_MAX)
 		return reply_error(q, 422, "'limit' is from 1 to 1000", NULL, false);
-	if ((r = api_borrow(q, request_api(q)->readers, &l)))
+	if ((r = api_borrow(q, API_READ, &l)))
 		return api_answered(r);
 	r = url_query(q->path, "before", &name);
 	if (r < 0 || (r > 0 && generation_id(l.st, buf_str(&name), &before)))
@@ -115,7 +115,7 @@ static int show(struct request *q)
 	AUTO(generation_release) struct generation g = { 0 };
 	AUTO(buf_release) struct buf body = BUF_INIT;
 	AUTO(loan_end) struct loan l = { 0 };
-	int r = api_borrow(q, request_api(q)->readers, &l);
+	int r = api_borrow(q, API_READ, &l);
 
 	if (r || (r = find(q, l.st, &g)))
 		return api_answered(r);
@@ -161,7 +161,7 @@ static int iterations(struct request *q)
 	AUTO(generation_release) struct generation g = { 0 };
 	AUTO(buf_release) struct buf body = BUF_INIT;
 	AUTO(loan_end) struct loan l = { 0 };
-	int r = api_borrow(q, request_api(q)->readers, &l);
+	int r = api_borrow(q, API_READ, &l);
 
 	if (r || (r = find(q, l.st, &g)))
 		return api_answered(r);
@@ -176,21 +176,21 @@ static int archive(struct request *q)
 	AUTO(object_unrefp) struct object *bytes = NULL;
 	AUTO(loan_end) struct loan l = { 0 };
 	char etag[HEX_SHA256_SIZE];
-	int r = api_borrow(q, request_api(q)->readers, &l);
+	int r = api_borrow(q, API_READ, &l);
 
 	if (r || (r = find(q, l.st, &g)))
 		return api_answered(r);
 	if ((r = generation_archive(l.st, &g, &bytes)))
 		return reply_store(q, r, l.st);
 	hex_encode(g.archive_sha256, SHA256_SIZE, etag);
-	return reply_object(q, &(struct reply_object){ bytes, request_api(q)->readers, "application/gzip", etag, "app.tar.gz" });
+	return reply_object(q, &(struct reply_object){ bytes, request_api(q)->pools[API_READ], "application/gzip", etag, "app.tar.gz" });
 }
 
 static int remove_one(struct request *q)
 {
 	AUTO(generation_release) struct generation g = { 0 };
 	AUTO(loan_end) struct loan l = { 0 };
-	int r = api_borrow(q, request_api(q)->writers, &l);
+	int r = api_borrow(q, API_WRITE, &l);
 
 	if (r || (r = find(q, l.st, &g)))
 		return api_answered(r);
@@ -257,9 +257,11 @@ static int create(struct request *q)
 	AUTO(loan_end) struct loan l = { 0 };
 	json_t *o = json_loadb(buf_str(&q->text), q->text.len, JSON_REJECT_DUPLICATES, NULL);
 	const char *why = read_request(o, &f);
-	int r = why ? reply_error(q, 422, why, NULL, false) : api_borrow(q, request_api(q)->writers, &l);
+	int r = api_borrow(q, API_WRITE, &l);
 
-	if (!r && !why)
+	if (!r && why)
+		r = reply_error(q, 422, why, NULL, false);
+	else if (!r)
 		r = (r = flow_queue(l.st, &f, &g)) ? reply_store(q, r, l.st) : answer_created(q, l.st, &g);
 	json_decref(o);
 	return api_answered(r);
@@ -269,11 +271,11 @@ static int events(struct request *q)
 {
 	AUTO(generation_release) struct generation g = { 0 };
 	AUTO(loan_end) struct loan l = { 0 };
-	int r = api_borrow(q, request_api(q)->readers, &l);
+	int r = api_borrow(q, API_READ, &l);
 
 	if (r || (r = find(q, l.st, &g)))
 		return api_answered(r);
-	return events_reply(q, g.id);
+	return events_reply(q, &l, g.id);
 }
 
 const struct route generation_routes[] = {

@@ -10,6 +10,7 @@ enum { LOOK_MS = 150, SILENCE_MS = 15000, AT_ONCE = 64, BLOCK = 64 << 10 };
 struct events {
 	struct server *server;
 	struct pool *pool;
+	struct access_subject subject; /* whose stream it is */
 	int64_t generation, position, spoke_ms;
 	char status[16];
 	struct buf waiting; /* bytes that are to be sent, from `sent` on */
@@ -82,7 +83,7 @@ static int look(struct events *e, struct genstore *st)
 
 static int fill(struct events *e)
 {
-	AUTO(loan_end) struct loan l = { .pool = e->pool };
+	AUTO(loan_end) struct loan l = { .pool = e->pool, .subject = e->subject };
 	int r = loan_begin(&l, NULL);
 
 	buf_reset(&e->waiting);
@@ -122,14 +123,14 @@ static void release(void *arg)
 	free(e);
 }
 
-int events_reply(struct request *q, int64_t generation)
+int events_reply(struct request *q, const struct loan *l, int64_t generation)
 {
 	const char *last = request_header(q, "Last-Event-ID");
 	struct events *e = calloc(1, sizeof(*e));
 
 	if (!e)
 		return -ENOMEM;
-	*e = (struct events){ .server = q->server, .pool = request_api(q)->readers, .generation = generation, .position = -1, .spoke_ms = clock_ms() };
+	*e = (struct events){ .server = q->server, .pool = l->pool, .subject = l->subject, .generation = generation, .position = -1, .spoke_ms = clock_ms() };
 	if (last && *last && strspn(last, "0123456789") == strlen(last) && strlen(last) < 18)
 		e->position = strtoll(last, NULL, 10);
 	return reply_stream(q, "text/event-stream", BLOCK, next, e, release);

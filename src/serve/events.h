@@ -4,10 +4,12 @@
 
 #include "src/serve/reply.h"
 
+struct loan;
 /*
  * Each line of the log is an event of the type of its message, with its position as id: a client that comes back goes on behind it
- * (Last-Event-ID). `status` comes first, and whenever the state is another one; after a final state the stream ends with `end`.
+ * (Last-Event-ID). `status` comes first, and whenever the state is another one; after a final state the stream ends with `end`. It goes on with
+ * handles that show what that of the loan does.
  */
-int events_reply(struct request *q, int64_t generation);
+int events_reply(struct request *q, const struct loan *l, int64_t generation);
 
 #endif

@@ -19,7 +19,7 @@ static int healthz(struct request *q)
 	AUTO(buf_release) struct buf body = BUF_INIT;
 	AUTO(loan_end) struct loan l = { 0 };
 	int64_t version;
-	int r = api_borrow(q, request_api(q)->readers, &l);
+	int r = api_borrow_any(q, API_READ, &l);
 
 	if (r)
 		return api_answered(r);
@@ -34,7 +34,7 @@ static int metrics(struct request *q)
 {
 	AUTO(buf_release) struct buf body = BUF_INIT;
 	AUTO(loan_end) struct loan l = { 0 };
-	int r = api_borrow(q, request_api(q)->readers, &l);
+	int r = api_borrow(q, API_READ, &l);
 
 	if (r)
 		return api_answered(r);

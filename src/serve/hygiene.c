@@ -41,10 +41,14 @@ static bool is_ours(const char *authority, uint16_t port)
 	return false;
 }
 
-/* Browsers send one with each WebSocket; programs have no reason to. */
-static bool is_our_origin(const char *origin, uint16_t port)
+/* Browsers send one with each WebSocket; programs have no reason to. Off loopback there can be TLS in front. */
+static bool is_our_origin(const struct hygiene *h, uint16_t port)
 {
-	return strncasecmp(origin, "http://", 7) == 0 && is_ours(origin + 7, port);
+	const char *authority = strstr(h->origin, "://");
+
+	if (port)
+		return strncasecmp(h->origin, "http://", 7) == 0 && is_ours(h->origin + 7, port);
+	return authority && h->hosts == 1 && strncasecmp(h->origin, "http", 4) == 0 && strcasecmp(authority + 3, h->host) == 0;
 }
 
 static bool is_number(const char *text)
@@ -62,8 +66,8 @@ int hygiene_check(const struct hygiene *h, uint16_t port, const char **ret_why)
 		{ h->encodings > 1, 400, "more than one 'Transfer-Encoding'" },
 		{ h->encodings && strcasecmp(h->encoding, "chunked") != 0, 501, "the only 'Transfer-Encoding' here is chunked" },
 		{ h->lengths && !is_number(h->length), 400, "'Content-Length' is no number" },
-		{ h->hosts == 1 && !is_ours(h->host, port), 421, "this 'Host' is not served here" },
-		{ h->origins && (h->origins > 1 || !is_our_origin(h->origin, port)), 403, "requests of other web sites are refused" },
+		{ port && h->hosts == 1 && !is_ours(h->host, port), 421, "this 'Host' is not served here" },
+		{ h->origins && (h->origins > 1 || !is_our_origin(h, port)), 403, "requests of other web sites are refused" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)

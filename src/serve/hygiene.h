@@ -15,7 +15,9 @@ struct hygiene {
 };
 
 void hygiene_take(struct hygiene *h, const char *name, const char *value);
-/* 0, or the status of a refusal (400, 403, 421, 501) with its words. port: that of the server, on loopback. */
+/*
+ * 0, or the status of a refusal (400, 403, 421, 501) with its words. port: that of the server on loopback, by whose names alone it is
+ * asked; 0: by any name, and only a page of that same name may ask. */
 int hygiene_check(const struct hygiene *h, uint16_t port, const char **ret_why);
 
 #endif

@@ -1,4 +1,5 @@
 #include "src/serve/pool.h"
+#include "store/access.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -113,7 +114,14 @@ void pool_give(struct pool *p, struct genstore *st)
 
 int loan_begin(struct loan *l, struct buf *why)
 {
-	return pool_take(l->pool, &l->st, why);
+	int r = pool_take(l->pool, &l->st, why);
+
+	if (r || (!*l->subject.user_id && !*l->subject.organization_id) || !(r = access_limit(l->st, &l->subject)))
+		return r;
+	if (why)
+		buf_adds(why, genstore_errmsg(l->st));
+	loan_end(l);
+	return r;
 }
 
 void loan_end(struct loan *l)

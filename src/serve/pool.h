@@ -25,9 +25,13 @@ void pool_freep(struct pool **p);
 int pool_take(struct pool *p, struct genstore **ret_st, struct buf *why);
 void pool_give(struct pool *p, struct genstore *st);
 
-/* For scopes: AUTO(loan_end) struct loan l = { pool }; if ((r = loan_begin(&l, why))) ...; l.st ... */
+/*
+ * For scopes: AUTO(loan_end) struct loan l = { pool }; if ((r = loan_begin(&l, why))) ...; l.st ...
+ * With a subject the handle is limited to it (store/access.h): from a pool whose handles are lent like this only.
+ */
 struct loan {
 	struct pool *pool;
+	struct access_subject subject; /* "" both: none */
 	struct genstore *st;
 };
 int loan_begin(struct loan *l, struct buf *why);

@@ -72,7 +72,7 @@ static int reply_body(struct request *q, int status, const char *type, const str
 	if (type)
 		mhd()->add_response_header(response, "Content-Type", type);
 	add_fields(response, more);
-	if (close)
+	if (close || q->is_early)
 		mhd()->add_response_header(response, "Connection", "close");
 	return queue(q, status, response, (int64_t)body->len);
 }
@@ -89,7 +89,7 @@ int reply_store(struct request *q, int r, const struct genstore *st)
 {
 	static const struct { int error, status; } table[] = {
 		{ ENOENT, 404 }, { EPERM, 404 }, { EINVAL, 422 }, { ENOTSUP, 422 }, { ENAMETOOLONG, 422 }, { ENOTUNIQ, 409 }, { EEXIST, 409 },
-		{ EISDIR, 409 }, { ENOTDIR, 409 }, { ESTALE, 409 }, { ENODATA, 409 }, { EFBIG, 413 }, { EBUSY, 503 }, { ENOSPC, 507 }, { EDQUOT, 507 },
+		{ EISDIR, 409 }, { ENOTDIR, 409 }, { ESTALE, 409 }, { ENODATA, 409 }, { EREMOTE, 409 }, { EFBIG, 413 }, { EBUSY, 503 }, { ENOSPC, 507 }, { EDQUOT, 507 },
 	};
 	const char *words = st ? genstore_errmsg(st) : "";
 	int status = 500;

@@ -1,8 +1,10 @@
 #include "src/serve/serve.h"
 #include "src/serve/api.h"
+#include "src/serve/auth.h"
 #include "src/serve/meter.h"
 #include "store/base/clock.h"
 
+#include <arpa/inet.h>
 #include <openssl/crypto.h>
 
 enum { CONNECTIONS = 1024 };
@@ -72,7 +74,7 @@ static int gather(struct route **ret_routes)
 /* The key is made at the first start. It also shows that the store can be opened before anybody is let in. */
 static int read_key(struct api *api, struct buf *why)
 {
-	AUTO(loan_end) struct loan l = { .pool = api->writers };
+	AUTO(loan_end) struct loan l = { .pool = api->pools[API_WRITE] };
 	int r = loan_begin(&l, why);
 
 	if (!r && (r = ticket_key(l.st, api->key)))
@@ -80,20 +82,51 @@ static int read_key(struct api *api, struct buf *why)
 	return r;
 }
 
+static int make_pools(struct api *api, const char *store)
+{
+	int r = 0;
+
+	for (int use = API_READ; use <= API_WRITE && !r; use++)
+		if (!(r = pool_new(store, use == API_WRITE, &api->pools[use])))
+			r = pool_new(store, use == API_WRITE, &api->limited[use]);
+	return r;
+}
+
+static int take_secret(struct api *api, const struct serve_options *o)
+{
+	if (!o->jwt_secret)
+		return 0;
+	if (!(api->jwt_secret = OPENSSL_memdup(o->jwt_secret, o->jwt_secret_n)))
+		return -ENOMEM;
+	api->jwt_secret_n = o->jwt_secret_n;
+	return 0;
+}
+
+/* Whoever may not write is told so before a body is read. A ticket is for reading. */
+static int admit(struct request *q)
+{
+	struct access_subject who;
+
+	return auth_subject(q, &who);
+}
+
 static int start(struct serve *s, const struct serve_options *o, struct buf *why)
 {
-	struct server_options so = { .port = o->port, .connections = CONNECTIONS, .app = &s->api, .over = on_over };
+	struct server_options so = { .port = o->port, .connections = CONNECTIONS, .app = &s->api, .over = on_over,
+				      .address = o->address, .admit = admit };
+	char host[INET_ADDRSTRLEN];
 	int r;
 
 	s->api.log = o->log;
+	s->api.needs_token = o->needs_token;
 	if (!(s->api.meter = meter_new()))
 		return -ENOMEM;
-	if ((r = pool_new(o->store, false, &s->api.readers)) || (r = pool_new(o->store, true, &s->api.writers)) || (r = gather(&s->routes)) ||
-	    (r = read_key(&s->api, why)))
+	if ((r = take_secret(&s->api, o)) || (r = make_pools(&s->api, o->store)) || (r = gather(&s->routes)) || (r = read_key(&s->api, why)))
 		return r;
 	so.routes = s->routes;
+	inet_ntop(AF_INET, &(struct in_addr){ o->address ? o->address : htonl(INADDR_LOOPBACK) }, host, sizeof(host));
 	if ((r = server_start(&so, &s->server, why)) && !why->len)
-		buf_addf(why, "cannot listen on 127.0.0.1:%u: %s", (unsigned)o->port, strerror(-r));
+		buf_addf(why, "cannot listen on %s:%u: %s", host, (unsigned)o->port, strerror(-r));
 	return r;
 }
 
@@ -123,9 +156,12 @@ bool serve_stop(struct serve *s, int64_t drain_ms)
 	if (s->server)
 		whole = server_drain(s->server, drain_ms);
 	server_stop(s->server);
-	pool_free(s->api.readers);
-	pool_free(s->api.writers);
+	for (int use = API_READ; use <= API_WRITE; use++) {
+		pool_free(s->api.pools[use]);
+		pool_free(s->api.limited[use]);
+	}
 	meter_free(s->api.meter);
+	OPENSSL_clear_free(s->api.jwt_secret, s->api.jwt_secret_n);
 	OPENSSL_cleanse(s->api.key, sizeof(s->api.key));
 	free(s->routes);
 	free(s);

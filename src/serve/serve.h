@@ -4,9 +4,15 @@
 
 #include "store/base/buf.h"
 
+#include <netinet/in.h>
+
 struct serve_options {
 	const char *store;   /* path of the file; borrowed until serve_stop() */
-	uint16_t port;       /* on loopback; 0: the kernel chooses */
+	in_addr_t address;   /* network order; 0: loopback, and anywhere else needs_token */
+	uint16_t port;       /* 0: the kernel chooses */
+	bool needs_token;    /* else who comes without one is the owner */
+	const void *jwt_secret; /* copied, wiped in the end; NULL: no JSON Web Tokens */
+	size_t jwt_secret_n;
 	FILE *log;           /* a line of JSON for each request; NULL: none */
 };
 

@@ -68,16 +68,21 @@ static int examine(struct request *q)
 {
 	struct hygiene h = { 0 };
 	const char *why;
-	int status;
+	int status, r;
 
 	mhd()->get_connection_values(q->connection, MHD_HEADER_KIND, take_field, &h);
-	status = hygiene_check(&h, q->server->port, &why);
+	status = hygiene_check(&h, q->server->o.address ? 0 : q->server->port, &why);
 	if (status)
 		return reply_error(q, status, why, NULL, true);
 	q->match = route_find(q->server->o.routes, q->method, q->path, strcspn(q->path, "?"));
 	if (q->match.route && q->match.route->body && h.lengths && strtoll(h.length, NULL, 10) > q->match.route->body)
 		return reply_error(q, 413, "this body is too large", NULL, true);
-	return 0;
+	if (!q->match.route || !q->match.route->body || !q->server->o.admit)
+		return 0;
+	q->is_early = true;
+	r = q->server->o.admit(q);
+	q->is_early = false;
+	return r < 0 ? r : 0;
 }
 
 static int take_body(struct request *q, const char *data, size_t n)
@@ -201,12 +206,16 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
 	}
 }
 
-static int listen_on_loopback(uint16_t port, int *ret_fd, uint16_t *ret_port)
+static int listen_on(in_addr_t address, uint16_t port, int *ret_fd, uint16_t *ret_port)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = address ? address : htonl(INADDR_LOOPBACK) };
+	const int on = 1;
 	AUTO(close_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	socklen_t size = sizeof(a);
 
+	/* A port that is named can be had again at once after the end. */
+	if (fd >= 0 && port)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (fd < 0 || bind(fd, (struct sockaddr *)&a, size) || listen(fd, SOMAXCONN) || getsockname(fd, (struct sockaddr *)&a, &size))
 		return -errno;
 	*ret_port = ntohs(a.sin_port);
@@ -217,7 +226,7 @@ static int listen_on_loopback(uint16_t port, int *ret_fd, uint16_t *ret_port)
 static int start_daemon(struct server *s)
 {
 	AUTO(close_fd) int fd = -1;
-	int r = listen_on_loopback(s->o.port, &fd, &s->port);
+	int r = listen_on(s->o.address, s->o.port, &fd, &s->port);
 
 	if (r)
 		return r;

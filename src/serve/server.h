@@ -2,7 +2,7 @@
  * The HTTP server: a thread for each connection (libmicrohttpd), so that a route may block in the store, and one thread for all
  * WebSockets (hub.h).
  *
- * It listens on loopback. What protects it there from other users of the machine and from web pages: a request id cannot be guessed
+ * On loopback, where it listens unless it is told otherwise: what protects it there from other users of the machine and from web pages: a request id cannot be guessed
  * (60 random bits, lifecycle), and requests with a foreign Host or Origin are refused, so that neither DNS rebinding nor a page in a
  * browser reaches it. There is no secret beyond that: the address of a generation is fixed by its contract,
  * ws://127.0.0.1:PORT/wsi/<request_id>.
@@ -13,6 +13,8 @@
 #include "src/serve/hub.h"
 #include "src/serve/mhd.h"
 #include "src/serve/route.h"
+
+#include <netinet/in.h>
 
 enum {
 	SERVER_CONNECTIONS_MAX = 64,
@@ -39,9 +41,15 @@ struct request;
 struct server_options {
 	const struct route *routes; /* route.h */
 	struct wsi_door wsi;
+	in_addr_t address;          /* network order; 0: loopback. Elsewhere no Host is refused: `admit` has to know who comes */
 	uint16_t port;              /* 0: the kernel chooses */
 	unsigned connections;       /* at a time; 0: SERVER_CONNECTIONS_MAX */
 	void *app;                  /* of the routes: request_app() */
+	/*
+	 * Before the body of a route that takes one is read: 0 it is, 1 it was answered, and the connection is closed then; or negative.
+	 * NULL: whoever comes.
+	 */
+	int (*admit)(struct request *q);
 	/* A request is over: for a log. From the thread of its connection. */
 	void (*over)(void *app, const struct request *q);
 };
@@ -78,6 +86,7 @@ struct request {
 	int status;                /* of the answer; 0: there is none yet */
 	int64_t sent;              /* bytes of the answer's body */
 	bool begun, answered;
+	bool is_early;             /* what is answered now is answered before the body was read: the connection ends with it */
 	bool upgraded;             /* it is no HTTP any more */
 	uint64_t ticket;           /* of wsi_door.knock(), while neither come() nor stay_away() was called */
 };

@@ -62,21 +62,29 @@ static int missing(struct compare *c)
 	return next_row(c, c->key);
 }
 
-/* Somebody can have put the same bytes there anew: then the ETag is another one, and still that of ours. */
-static int is_ours(struct compare *c, const struct s3_object *o)
+int compare_object(struct genstore *st, int64_t generation, const struct remote_object *sent, int64_t size, const char *etag)
 {
 	AUTO(generation_release) struct generation g = { 0 };
 	AUTO(object_unrefp) struct object *object = NULL;
-	bool metadata = c->name && !strcmp(c->name, "metadata.json");
+	bool metadata = sent->name && !strcmp(sent->name, "metadata.json");
 	int r;
 
-	if (!strcmp(o->etag, c->etag) && o->size == c->size)
+	if (size != sent->size)
+		return 0;
+	if (!strcmp(etag, sent->etag))
 		return 1;
-	if ((r = generation_get(c->st, c->generation, &g)) ||
-	    (r = metadata ? generation_metadata(c->st, &g, &object) : generation_archive(c->st, &g, &object)))
-		return r;
-	r = etag_compare(c->st, object, o->size, o->etag);
+	if ((r = generation_get(st, generation, &g)) ||
+	    (r = metadata ? generation_metadata(st, &g, &object) : generation_archive(st, &g, &object)))
+		return r == -EREMOTE ? 0 : r;
+	r = etag_compare(st, object, size, etag);
 	return r == -EAGAIN ? 0 : r;
+}
+
+static int is_ours(struct compare *c, const struct s3_object *o)
+{
+	const struct remote_object sent = { .name = c->name, .etag = c->etag, .size = c->size };
+
+	return compare_object(c->st, c->generation, &sent, o->size, o->etag);
 }
 
 static int same_key(struct compare *c, const struct s3_object *o)

@@ -6,6 +6,13 @@
 #define GENSTORE_SYNC_COMPARE_H
 
 #include "src/sync/settings.h"
+#include "store/outbox.h"
+
+/*
+ * Whether what a bucket has, by its size and ETag, is what was sent: 1 or 0. Somebody can have put the same bytes there anew: then the ETag is
+ * another one, and still that of ours, where those are here.
+ */
+int compare_object(struct genstore *st, int64_t generation, const struct remote_object *sent, int64_t size, const char *etag);
 
 struct compare_result {
 	int64_t objects;  /* that were compared */

@@ -9,6 +9,10 @@ struct pull {
 	char *request_id, *keys[JOB_OBJECTS], *url;
 	struct s3_call calls[JOB_OBJECTS];
 	bool ahead; /* the archive was asked for */
+	bool later; /* it is not wanted now */
+	int64_t listed;
+	char *etag;
+	uint8_t sha256[SHA256_SIZE]; /* as metadata.json has it, of one that is not wanted now */
 	struct foreign *f;
 	int64_t total;
 	const struct pull_progress *progress;
@@ -28,6 +32,7 @@ void pull_free(struct pull *p)
 	foreign_free(p->f);
 	json_decref(p->metadata);
 	free(p->request_id);
+	free(p->etag);
 	free(p->url);
 	free(p);
 }
@@ -57,7 +62,8 @@ static int name_all(struct pull *p, const char *request_id)
 	return p->request_id ? 0 : -ENOMEM;
 }
 
-int pull_new(struct genstore *st, struct s3 *s3, const struct settings *set, const char *request_id, int64_t size, struct pull **ret_p)
+int pull_new(struct genstore *st, struct s3 *s3, const struct settings *set, const char *request_id, const struct pull_archive *a,
+	     struct pull **ret_p)
 {
 	AUTO(pull_freep) struct pull *p = calloc(1, sizeof(*p));
 	int r;
@@ -69,7 +75,11 @@ int pull_new(struct genstore *st, struct s3 *s3, const struct settings *set, con
 	p->set = set;
 	if ((r = name_all(p, request_id)))
 		return r;
-	p->ahead = size >= 0 && size <= PULL_AHEAD;
+	p->listed = a->size;
+	p->later = a->later && a->size > 0 && a->etag;
+	if (p->later && !(p->etag = strdup(a->etag)))
+		return -ENOMEM;
+	p->ahead = !p->later && a->size >= 0 && a->size <= PULL_AHEAD;
 	s3_get(&p->calls[METADATA], p->keys[METADATA], 0, -1);
 	s3_start(s3, &p->calls[METADATA]);
 	s3_get(&p->calls[ARCHIVE], p->keys[ARCHIVE], 0, -1);
@@ -164,7 +174,7 @@ static int compare(struct pull *p, const struct foreign_archive *a, struct buf *
 }
 
 /* It is in the bucket already. */
-static int note_synced(struct pull *p, const struct generation *g, const struct foreign_archive *a)
+static int note_synced(struct pull *p, const struct generation *g)
 {
 	const struct buf *metadata = &p->calls[METADATA].answer.body;
 	struct remote_object objects[JOB_OBJECTS];
@@ -175,13 +185,26 @@ static int note_synced(struct pull *p, const struct generation *g, const struct 
 		objects[i] = (struct remote_object){
 			.name = (char *)(uintptr_t)job_names[i], .bucket = p->set->bucket, .key = p->keys[i], .etag = p->calls[i].answer.etag,
 		};
-	objects[ARCHIVE].size = a->size;
-	memcpy(objects[ARCHIVE].sha256, a->sha256, SHA256_SIZE);
+	if (p->later)
+		objects[ARCHIVE].etag = p->etag;
+	objects[ARCHIVE].size = g->archive_size;
+	memcpy(objects[ARCHIVE].sha256, g->archive_sha256, SHA256_SIZE);
 	objects[METADATA].size = (int64_t)metadata->len;
 	sha256_of(buf_str(metadata), metadata->len, objects[METADATA].sha256);
 	return (r = outbox_add(p->st, g->id, "s3", &id)) ? r : outbox_synced(p->st, id, p->url, objects, JOB_OBJECTS);
 }
 
+/* What of the archive stands in metadata.json, where that fits what the bucket lists: else its bytes have to tell. */
+static bool knows_archive(struct pull *p)
+{
+	const json_t *ours = json_object_get(p->metadata, "genstore");
+	const char *hex = text_of(ours, "archive_sha256");
+
+	return hex && strlen(hex) == 2 * SHA256_SIZE && !hex_decode(hex, SHA256_SIZE, p->sha256) &&
+	       json_integer_value(json_object_get(ours, "archive_size")) == p->listed;
+}
+
+/* a NULL: it is left where it is. */
 static int receive(struct pull *p, const struct foreign_archive *a, struct generation *ret_g)
 {
 	const struct buf *metadata = &p->calls[METADATA].answer.body;
@@ -189,7 +212,7 @@ static int receive(struct pull *p, const struct foreign_archive *a, struct gener
 	const char *created = text_of(p->metadata, "created_at"), *parent = text_of(ours, "parent_request_id");
 	const json_t *number = json_object_get(p->metadata, "generation_number");
 	struct foreign_receive how = {
-		.request_id = p->request_id, .metadata = buf_str(metadata), .metadata_size = metadata->len, .opaque = a->error != 0,
+		.request_id = p->request_id, .metadata = buf_str(metadata), .metadata_size = metadata->len, .opaque = a && a->error,
 		.app_id = text_of(ours, "app_id"), .parent = parent && id_is_request(parent) ? parent : NULL,
 		.number = json_integer_value(number) > 0 ? json_integer_value(number) : 0,
 	};
@@ -204,7 +227,8 @@ static int receive(struct pull *p, const struct foreign_archive *a, struct gener
 
 	TXN t = txn_begin(&p->st->db);
 
-	if ((r = t.error) || (r = foreign_receive(p->f, &how, ret_g)) || (r = note_synced(p, ret_g, a)))
+	if ((r = t.error) || (r = a ? foreign_receive(p->f, &how, ret_g) : foreign_receive_later(p->st, &how, p->listed, p->sha256, ret_g)) ||
+	    (r = note_synced(p, ret_g)))
 		return r;
 	return txn_commit(&t);
 }
@@ -244,6 +268,12 @@ int pull_finish(struct pull *p, const struct pull_progress *progress, struct gen
 	p->progress = progress;
 	if ((r = is_here(p, words)) || (r = read_metadata(p, words)))
 		return r;
+	p->later = p->later && knows_archive(p);
+	if (p->later) {
+		if ((r = receive(p, NULL, ret_g)))
+			buf_adds(words, genstore_errmsg(p->st));
+		return r;
+	}
 	p->total = json_integer_value(json_object_get(json_object_get(p->metadata, "genstore"), "archive_size"));
 	r = -ESTALE;
 	/* A collection in another process can take what was staged. */

@@ -2,7 +2,7 @@
  * Generations out of a bucket, each as it was sent: metadata.json says what it is, app.tar.gz is kept byte for byte and compared with the
  * SHA-256 that metadata.json has. What is small is fetched ahead, so that several are on their way at a time.
  *
- *	pull_new(st, s3, &set, "req_x", size, &p);
+ *	pull_new(st, s3, &set, "req_x", &archive, &p);
  *	pull_finish(p, &g, &notes);
  *	pull_free(p);
  */
@@ -16,8 +16,16 @@ enum { PULL_AHEAD = 1 << 20, PULL_TRIES = 5 };
 
 struct pull;
 
-/* size: of the archive, where it is known, else -1. Asks for metadata.json, and for an archive of up to PULL_AHEAD bytes. */
-int pull_new(struct genstore *st, struct s3 *s3, const struct settings *set, const char *request_id, int64_t size, struct pull **ret_p);
+/* What a listing says of an archive: size -1: nothing. */
+struct pull_archive {
+	int64_t size;
+	const char *etag; /* copied */
+	bool later;       /* its bytes are left in the bucket, where metadata.json says what they are (store/evict.h) */
+};
+
+/* Asks for metadata.json, and for an archive of up to PULL_AHEAD bytes that is wanted now. */
+int pull_new(struct genstore *st, struct s3 *s3, const struct settings *set, const char *request_id, const struct pull_archive *a,
+	     struct pull **ret_p);
 void pull_free(struct pull *p);
 
 /* Told while the archive comes in, where it is a large one. */

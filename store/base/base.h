@@ -13,6 +13,7 @@
  *   ESTALE   the state moved       EFBIG   over a limit
  *   EBUSY    locked                EPERM   not yours
  *   EINVAL   wrong argument        ENOTSUP cannot be kept (a device, a name)
+ *   EREMOTE  the bytes are in a bucket only
  */
 #ifndef GENSTORE_BASE_H
 #define GENSTORE_BASE_H

@@ -281,7 +281,7 @@ def test_a_token_for_an_organization_gives_out_no_more_than_that(genstore, cloud
 def test_what_is_the_owners_takes_no_token(genstore, cloud):
     """Every command says whose it is: those that read or change the file as a whole are its owner's."""
     owners = {
-        "init": [], "work": [], "recover": ["s3://b"], "pull": ["req_x"], "serve": [], "key show": [], "check": [], "gc": [], "backup": [cloud.top / "copy"],
+        "init": [], "work": [], "recover": ["s3://b"], "pull": ["req_x"], "evict": ["req_x"], "serve": [], "key show": [], "check": [], "gc": [], "backup": [cloud.top / "copy"],
         "migrate": [], "export": [cloud.top / "out", "--format", "files"], "stats": [], "config": [], "audit": [], "user add": ["x"], "user rm": ["bob"],
         "org add": ["x"],
     }
@@ -296,7 +296,7 @@ def test_what_is_the_owners_takes_no_token(genstore, cloud):
 
 
 NEEDS_NO_STORE = {"umount", "completion", "help", "example-generator"}
-FOR_OWNER = {"init", "work", "recover", "pull", "serve", "key", "check", "gc", "backup", "migrate", "export", "stats", "config", "audit"}
+FOR_OWNER = {"init", "work", "recover", "pull", "evict", "serve", "key", "check", "gc", "backup", "migrate", "export", "stats", "config", "audit"}
 FOR_USERS = {
     "generate", "import", "pause", "continue", "cancel", "answer", "say", "snapshot", "list", "show", "log", "snapshots", "diff", "ls", "cat", "get",
     "restore", "fork", "promote", "push", "rm", "sync", "status", "artifact", "user", "org", "token", "secret", "cost", "mount",

@@ -264,3 +264,49 @@ def test_a_core_dump_has_neither_secret_nor_passphrase(genstore, store, tmp_path
     data = cores[0].read_bytes()
     assert len(data) > 100_000 and b"GENSTORE_PASSPHRASE_FILE" in data
     assert VALUE.encode() not in data and PASSPHRASE.encode() not in data
+
+
+REPORTING = '''
+start = begin()
+write("given", os.environ.get("MADE_URL", "none"))
+iteration(1, session_id="s1", credentials=[{"key": "MADE_URL", "value": "%s"}, {"key": "bad name", "value": "x"}])
+settle()
+complete(1)
+farewell()
+'''
+
+
+def test_credentials_of_a_generator_are_sealed_per_app_and_given_to_those_that_resume_it(genstore, key, wsi, workspaces):
+    wsi(REPORTING % VALUE, "--mode", "autonomous")
+    [row] = genstore("secret", "list", "--json").json
+    assert row["provider"].startswith("app.") and row["user"] == "local"
+    assert get(genstore, row["provider"]).out == '{"MADE_URL":"%s"}' % VALUE
+    nowhere(genstore, VALUE)
+    assert VALUE not in genstore("log", "app").out and not [place for place in workspaces() if (place / "credentials.json").exists()]
+    # A generation that stands in its place is given nothing, one that builds on it is, and reports another value.
+    wsi(REPORTING % (VALUE + "2"), "--mode", "autonomous")
+    assert genstore("cat", "app/2:given").out == "none"
+    wsi(REPORTING % (VALUE + "3"), "--mode", "autonomous", "--resume", "app")
+    # What it was given is a secret of its log, but its own business in its tree.
+    assert genstore("cat", "app/3:given").out == VALUE + "2"
+    assert get(genstore, row["provider"]).out == '{"MADE_URL":"%s"}' % (VALUE + "3")
+    genstore("key", "rotate")
+    assert get(genstore, row["provider"]).out == '{"MADE_URL":"%s"}' % (VALUE + "3")
+    for number in (1, 2, 3):
+        assert len(genstore("secret", "list", "--json").json) == 1
+        genstore("rm", f"app/{number}", "--force")
+    assert genstore("secret", "list", "--json").json == []
+
+
+def test_without_the_key_at_hand_credentials_stay_in_the_workspace(genstore, key, wsi, tmp_path):
+    none = {"GENSTORE_KEY_FILE": None}
+    kept = genstore.env.pop("GENSTORE_KEY_FILE")
+    wsi(REPORTING % VALUE, "--mode", "autonomous")
+    assert genstore("secret", "list", "--json", env=none).json == []
+    genstore.env["GENSTORE_KEY_FILE"] = str(tmp_path / "other")
+    (tmp_path / "other").write_bytes(os.urandom(32))
+    (tmp_path / "other").chmod(0o600)
+    before = len(genstore("list", "--json").json)
+    told = genstore("generate", "--app-name", "x", "--prompt", "p", "--", "/bin/true", code=12)
+    assert "is not the one of this store" in told.err and len(genstore("list", "--json").json) == before
+    genstore.env["GENSTORE_KEY_FILE"] = kept

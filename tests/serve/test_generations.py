@@ -157,10 +157,9 @@ def test_pages_of_other_sites_and_other_names_are_refused(server):
 def test_where_it_listens_is_checked(genstore, store, serving):
     server = serving()
     assert f"cannot listen on 127.0.0.1:{server.port}: Address already in use" in genstore("serve", "--listen", str(server.port), code=1).err
-    for wrong in ("x", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", ""):
+    for wrong in ("x", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "", "[::]:0", "example.org:80", ":80"):
         assert "--listen takes" in genstore("serve", "--listen", wrong, code=2).err
-    for other in ("0.0.0.0:0", "[::]:0", "example.org:80", ":80"):
-        assert "not on loopback" in genstore("serve", "--listen", other, code=2).err
+    assert "not on loopback" in genstore("serve", "--listen", "0.0.0.0:0", code=2).err
     genstore("--store", store.parent / "none", "serve", "--listen", "0", code=10)
 
 

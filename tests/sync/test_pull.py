@@ -1,11 +1,16 @@
 """Back from a bucket: by one id, or all that it has."""
 
 import json
+import pathlib
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 
 import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from attack_archives import GOOD  # noqa: E402
 
 MIB = 1 << 20
 
@@ -86,8 +91,12 @@ def test_a_flipped_byte_in_the_bucket_is_found(genstore, bucket, made, another, 
     err = other("pull", req, code=1).err
     assert "metadata.json names" in err and err.count("\n") == 1
     assert other("list").out == ""
-    assert "1 could not be recovered" in other("recover", f"s3://{bucket.name}", code=1).err
+    assert "1 could not be recovered" in other("recover", f"s3://{bucket.name}", "--all", code=1).err
     assert other("list").out == ""
+    # What is not fetched is not looked at: it is found by who reads it.
+    other("recover", f"s3://{bucket.name}")
+    assert "SHA-256" in other("get", req, "-o", "-", code=1).err
+    assert other("list", "--json").json[0]["evicted"]
 
 
 def test_a_flipped_byte_on_the_way_is_found(genstore, bucket, proxy, made, another):
@@ -130,7 +139,8 @@ def test_a_store_is_made_of_the_bucket_alone(genstore, bucket, made, another):
     bucket.put("generations/readme.txt", b"what is this")
     other = another(configure=False)
     r = other("recover", f"s3://{bucket.name}/")
-    assert len(r.out.split()) == 14
+    assert len(r.out.split()) == 14 and "stay in the bucket until they are read" in r.err
+    assert all(g["evicted"] for g in other("list", "--json").json)
     assert "'req_incomplete00' has no metadata.json" in r.err and "so not known: prompts" in r.err
     mine, theirs = known(genstore), known(other)
     assert theirs == mine and any(g["parent_request_id"] == first for g in theirs)
@@ -138,6 +148,42 @@ def test_a_store_is_made_of_the_bucket_alone(genstore, bucket, made, another):
     other("check", "--read-data")
     again = other("recover", f"s3://{bucket.name}/generations/", "--json").json[-1]
     assert (again["recovered"], again["already_here"], again["incomplete"]) == (0, 14, 1)
+    # The one that was read is here.
+    rest = other("recover", f"s3://{bucket.name}/generations/", "--all", "--json").json[-1]
+    assert (rest["recovered"], rest["already_here"], rest["bytes_in_bucket"]) == (13, 1, 0)
+    assert known(other) == mine and not any(g["evicted"] for g in other("list", "--json").json)
+    other("check", "--read-data")
+
+
+def test_rows_come_now_and_bytes_when_they_are_read(genstore, bucket, proxy, made, another):
+    req = made()
+    genstore("sync", "--all")
+    # One whose metadata.json does not say what its archive is has to be looked at.
+    bucket.put("generations/req_container001/app.tar.gz", GOOD)
+    bucket.put("generations/req_container001/metadata.json", b'{"app_name": "page"}')
+    other = another(configure=False)
+    proxy.reset()
+    other("recover", f"s3://{bucket.name}")
+    assert sorted(r.path.rsplit("/", 2)[-2] for r in proxy.log if r.path.endswith("/app.tar.gz")) == ["req_container001"]
+    evicted = {g["request_id"]: g["evicted"] for g in other("list", "--json").json}
+    assert evicted == {req: True, "req_container001": False}
+    assert "tree:" not in other("show", req).out and "in the bucket only" in other("show", req).out
+    other("check", "--read-data")
+    proxy.reset()
+    assert other("cat", f"{req}:README.md").out == "number 1\n"
+    assert other("ls", req).out == "README.md\n"
+    assert [r.method for r in proxy.log] == ["GET"]
+    assert "tree:            1 files" in other("show", req).out
+
+
+def test_a_bucket_that_says_another_size_is_not_believed(genstore, bucket, made, another):
+    req = made()
+    genstore("sync", req)
+    key = f"generations/{req}/app.tar.gz"
+    bucket.put(key, bucket.get(key) + b"more")
+    other = another()
+    assert "metadata.json names" in other("recover", f"s3://{bucket.name}", code=1).err
+    assert other("list").out == ""
 
 
 def test_a_folder_of_a_bucket_is_recovered_by_itself(genstore, bucket, made, another):
@@ -172,20 +218,22 @@ def test_two_that_go_on_from_one_bucket_are_recovered_into_each_other(genstore, 
         assert len(run("list", "--app", "new (2)", "--json").json) == 1
 
 
-def test_an_interrupted_recovery_goes_on_where_it_was(genstore, bucket, proxy, made, another, running):
+@pytest.mark.parametrize("options, at", [([], 6), (["--all"], 15)])
+def test_an_interrupted_recovery_goes_on_where_it_was(genstore, bucket, proxy, made, another, running, options, at):
     reqs = [made() for _ in range(10)]
     genstore("sync", "--all")
     other = another()
     proxy.reset()
-    proxy.plan[15] = "hold"
-    process = genstore.start("--store", other.store, "recover", f"s3://{bucket.name}")
+    proxy.plan[at] = "hold"
+    process = genstore.start("--store", other.store, "recover", f"s3://{bucket.name}", *options)
     running(process)
     assert proxy.held.wait(30)
     process.kill()
     process.wait()
     proxy.reset()
-    other("recover", f"s3://{bucket.name}")
+    other("recover", f"s3://{bucket.name}", *options)
     assert [g["request_id"] for g in known(other)] == sorted(reqs)
+    assert {g["evicted"] for g in other("list", "--json").json} == {not options}
     other("check", "--read-data")
 
 

@@ -2,8 +2,7 @@
 #include "fs/drafts.h"
 #include "fs/intern.h"
 #include "fs/roll.h"
-
-#include <time.h>
+#include "store/base/clock.h"
 
 /* A generation as it was at the last look. */
 struct known {
@@ -383,11 +382,6 @@ static void tell(const struct notes *n, const struct watch_sink *sink)
 	}
 }
 
-static int64_t now(void)
-{
-	return time(NULL);
-}
-
 /* What was found is told even when the look broke off: nothing of it would be found again. */
 static void publish(struct watch *w, const struct watch_sink *sink)
 {
@@ -400,7 +394,7 @@ static void publish(struct watch *w, const struct watch_sink *sink)
 	tell(&w->now, sink);
 	w->v->events = w->events = w->events_next;
 	w->v->generations = (int64_t)w->count;
-	w->v->changed = now();
+	w->v->changed = clock_now(NULL);
 	swap.count = 0;
 	w->before = w->now;
 	w->now = swap;

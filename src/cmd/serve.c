@@ -1,24 +1,29 @@
 /* genstore serve */
 #include "src/cmd/keysource.h"
 #include "src/cmd/out.h"
+#include "src/cmd/worker.h"
 #include "src/serve/jwt.h"
 #include "src/serve/serve.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
+#include <sys/wait.h>
 
-enum { DRAIN_MS = 10000, PORT_DEFAULT = 7420 };
+enum { DRAIN_MS = 10000, PORT_DEFAULT = 7420, JOBS_NOT_GIVEN = -1 };
 
 static struct {
-	const char *listen, *log, *jwt;
+	const char *listen, *log, *jwt, *generator;
+	int64_t jobs;
 	bool needs_token;
-} o = { .listen = "127.0.0.1:7420" };
+} o = { .listen = "127.0.0.1:7420", .jobs = JOBS_NOT_GIVEN };
 
 static const struct opt options[] = {
 	{ "listen", 'l', OPT_TEXT, &o.listen, "ADDR", "where: [127.0.0.1:]PORT; port 0 is any that is free (127.0.0.1:7420)" },
 	{ "access-log", 0, OPT_TEXT, &o.log, "FILE", "a line of JSON for each request, '-' is standard error (none)" },
 	{ "require-token", 0, OPT_FLAG, &o.needs_token, NULL, "refuse whoever has no token (he is the owner)" },
 	{ "jwt-secret-file", 0, OPT_TEXT, &o.jwt, "FILE", "take JSON Web Tokens that are signed with the secret in it, too" },
+	{ "generator", 'g', OPT_TEXT, &o.generator, "COMMAND", "run what is queued: with this command of the shell where it has none" },
+	{ "jobs", 'j', OPT_INT, &o.jobs, "N", "run what is queued, so many at a time (none; with --generator 1)" },
 	{ 0 },
 };
 
@@ -40,6 +45,17 @@ static int parse_listen(struct cli *cli, struct serve_options *so)
 	}
 	so->port = (uint16_t)strtol(port, NULL, 10);
 	so->needs_token = o.needs_token;
+	return 0;
+}
+
+static int parse_jobs(struct cli *cli)
+{
+	if (o.generator && !o.generator[strspn(o.generator, " \t\n")])
+		return cli_usage(cli, "--generator is empty");
+	if (o.jobs == JOBS_NOT_GIVEN)
+		o.jobs = o.generator != NULL;
+	else if (o.jobs < 1 || o.jobs > WORKER_JOBS_MAX)
+		return cli_usage(cli, "--jobs is from 1 to %d", WORKER_JOBS_MAX);
 	return 0;
 }
 
@@ -89,26 +105,53 @@ static void tell(const struct cli *cli, const struct serve_options *so, const st
 	out_flush();
 }
 
-static int run_until_told(struct cli *cli, const struct serve_options *so)
+/* Until a signal ends it, or the worker ends by itself. */
+static int wait_for_end(struct cli *cli, const sigset_t *ending, pid_t *worker)
+{
+	int number, status;
+
+	for (;;) {
+		if (sigwait(ending, &number) || (number == SIGCHLD && (!*worker || waitpid(*worker, &status, WNOHANG) != *worker)))
+			continue;
+		if (number != SIGCHLD)
+			return EXIT_DONE;
+		*worker = 0;
+		return cli_error(cli, EXIT_FAILED, "the worker ended, and the server with it; what it was doing is in the store");
+	}
+}
+
+static int serve_and_work(struct cli *cli, const struct serve_options *so, const sigset_t *ending, const sigset_t *before)
 {
 	AUTO(buf_release) struct buf why = BUF_INIT;
 	struct serve *s = NULL;
-	sigset_t ending;
-	int number, r;
+	pid_t worker = 0;
+	int r = serve_start(so, &s, &why);
+
+	if (r)
+		return cli_error(cli, cli_exit_code(r), "%s", why.len ? buf_str(&why) : strerror(-r));
+	if (o.jobs && (r = worker_start(cli, o.jobs, o.generator, before, &worker)))
+		r = cli_error(cli, EXIT_FAILED, "cannot start a worker: %s", strerror(-r));
+	if (!r) {
+		tell(cli, so, s);
+		r = wait_for_end(cli, ending, &worker);
+	}
+	worker_end(worker);
+	if (!serve_stop(s, DRAIN_MS))
+		cli_note(cli, "an answer that took longer than %d s was cut", DRAIN_MS / 1000);
+	return r;
+}
+
+static int run_until_told(struct cli *cli, const struct serve_options *so)
+{
+	sigset_t ending, before;
 
 	/* Before there are threads: none of them gets these. */
 	sigemptyset(&ending);
 	sigaddset(&ending, SIGINT);
 	sigaddset(&ending, SIGTERM);
-	sigprocmask(SIG_BLOCK, &ending, NULL);
-	if ((r = serve_start(so, &s, &why)))
-		return cli_error(cli, cli_exit_code(r), "%s", why.len ? buf_str(&why) : strerror(-r));
-	tell(cli, so, s);
-	while (sigwait(&ending, &number))
-		;
-	if (!serve_stop(s, DRAIN_MS))
-		cli_note(cli, "an answer that took longer than %d s was cut", DRAIN_MS / 1000);
-	return EXIT_DONE;
+	sigaddset(&ending, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &ending, &before);
+	return serve_and_work(cli, so, &ending, &before);
 }
 
 static int run(struct cli *cli, int argc UNUSED, char **argv UNUSED)
@@ -117,7 +160,7 @@ static int run(struct cli *cli, int argc UNUSED, char **argv UNUSED)
 	struct serve_options so = { .store = cli->store_path };
 	int r;
 
-	if ((r = parse_listen(cli, &so)) || (r = cli_open(cli, 0)) || (r = take_secret(cli, &secret, &so)))
+	if ((r = parse_jobs(cli)) || (r = parse_listen(cli, &so)) || (r = cli_open(cli, 0)) || (r = take_secret(cli, &secret, &so)))
 		return r;
 	/* Its words are those of every command; who answers has handles of his own. */
 	genstore_free(MOVE(cli->st));

@@ -8,6 +8,7 @@
 #include "src/cmd/keep.h"
 #include "src/cmd/launch.h"
 #include "src/cmd/out.h"
+#include "src/cmd/worker.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -16,7 +17,7 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-enum { JOBS_MAX = 64, LOOK_MS = 500, NOT_GIVEN = -1 };
+enum { LOOK_MS = 500, NOT_GIVEN = -1 };
 
 static struct {
 	int64_t jobs;
@@ -34,7 +35,7 @@ static const struct opt options[] = {
 struct work {
 	struct cli *cli;
 	char **child_argv;
-	pid_t children[JOBS_MAX];
+	pid_t children[WORKER_JOBS_MAX];
 	int running, signals;
 	size_t done, failed;
 	int ending;        /* signals so far: one interrupts, the next SIGINT cancels */
@@ -67,7 +68,7 @@ static int start_one(struct work *w, const sigset_t *mask)
 	if (!pid)
 		become(w->child_argv, mask, self);
 	setpgid(pid, pid);
-	for (size_t i = 0; i < JOBS_MAX; i++)
+	for (size_t i = 0; i < WORKER_JOBS_MAX; i++)
 		if (!w->children[i]) {
 			w->children[i] = pid;
 			break;
@@ -84,7 +85,7 @@ static void reap(struct work *w)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		int code = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
 
-		for (size_t i = 0; i < JOBS_MAX; i++)
+		for (size_t i = 0; i < WORKER_JOBS_MAX; i++)
 			if (w->children[i] == pid)
 				w->children[i] = 0;
 		w->running--;
@@ -105,7 +106,7 @@ static void take_signals(struct work *w)
 			continue;
 		if (!w->ending++ && w->running)
 			cli_note(w->cli, "stopping %d generation%s; once more cancels them", w->running, w->running == 1 ? "" : "s");
-		for (size_t i = 0; i < JOBS_MAX; i++)
+		for (size_t i = 0; i < WORKER_JOBS_MAX; i++)
 			if (w->children[i] > 0)
 				kill(w->children[i], (int)info.ssi_signo);
 	}
@@ -244,8 +245,8 @@ static int run(struct cli *cli, int argc, char **argv)
 	struct work w = { .cli = cli, .names = BUF_INIT, .idle_ms = o.once ? 0 : NOT_GIVEN };
 	int r;
 
-	if (o.jobs < 1 || o.jobs > JOBS_MAX)
-		return cli_usage(cli, "--jobs is from 1 to %d", JOBS_MAX);
+	if (o.jobs < 1 || o.jobs > WORKER_JOBS_MAX)
+		return cli_usage(cli, "--jobs is from 1 to %d", WORKER_JOBS_MAX);
 	if (o.once && o.idle_exit)
 		return cli_usage(cli, "say either --once or --idle-exit");
 	if (o.idle_exit && launch_time(o.idle_exit, &w.idle_ms))

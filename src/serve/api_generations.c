@@ -1,7 +1,7 @@
 /* /api/generations: what was generated, and what is asked for. */
 #include "src/cmd/out.h"
 #include "src/flow/flow.h"
-#include "src/serve/api.h"
+#include "src/serve/api_generation.h"
 #include "src/serve/events.h"
 #include "store/app.h"
 
@@ -16,8 +16,7 @@ static int not_found(struct request *q)
 	return r ? r : 1;
 }
 
-/* By its request id, whole. 1: it was answered that there is none. */
-static int find(struct request *q, struct genstore *st, struct generation *ret_g)
+int generation_find(struct request *q, struct genstore *st, struct generation *ret_g)
 {
 	AUTO(buf_release) struct buf id = BUF_INIT;
 	int r = api_name(q, 0, &id);
@@ -110,18 +109,24 @@ static int write_one(struct genstore *st, const struct generation *g, struct buf
 	return buf_error(out);
 }
 
+int generation_reply(struct request *q, int status, struct genstore *st, const struct generation *g, const char *location)
+{
+	const struct reply_field fields[] = { { "Cache-Control", "no-store" }, { "Location", location }, { 0 } };
+	AUTO(buf_release) struct buf body = BUF_INIT;
+	int r = write_one(st, g, &body);
+
+	return r ? reply_store(q, r, st) : reply_text(q, status, "application/json", &body, fields);
+}
+
 static int show(struct request *q)
 {
 	AUTO(generation_release) struct generation g = { 0 };
-	AUTO(buf_release) struct buf body = BUF_INIT;
 	AUTO(loan_end) struct loan l = { 0 };
 	int r = api_borrow(q, API_READ, &l);
 
-	if (r || (r = find(q, l.st, &g)))
+	if (r || (r = generation_find(q, l.st, &g)))
 		return api_answered(r);
-	if ((r = write_one(l.st, &g, &body)))
-		return reply_store(q, r, l.st);
-	return reply_json(q, 200, &body);
+	return generation_reply(q, 200, l.st, &g, NULL);
 }
 
 static int write_iterations(struct genstore *st, const struct generation *g, struct buf *out)
@@ -163,7 +168,7 @@ static int iterations(struct request *q)
 	AUTO(loan_end) struct loan l = { 0 };
 	int r = api_borrow(q, API_READ, &l);
 
-	if (r || (r = find(q, l.st, &g)))
+	if (r || (r = generation_find(q, l.st, &g)))
 		return api_answered(r);
 	if ((r = write_iterations(l.st, &g, &body)))
 		return reply_store(q, r, l.st);
@@ -178,7 +183,7 @@ static int archive(struct request *q)
 	char etag[HEX_SHA256_SIZE];
 	int r = api_borrow(q, API_READ, &l);
 
-	if (r || (r = find(q, l.st, &g)))
+	if (r || (r = generation_find(q, l.st, &g)))
 		return api_answered(r);
 	if ((r = generation_archive(l.st, &g, &bytes)))
 		return reply_store(q, r, l.st);
@@ -192,7 +197,7 @@ static int remove_one(struct request *q)
 	AUTO(loan_end) struct loan l = { 0 };
 	int r = api_borrow(q, API_WRITE, &l);
 
-	if (r || (r = find(q, l.st, &g)))
+	if (r || (r = generation_find(q, l.st, &g)))
 		return api_answered(r);
 	r = generation_remove(l.st, g.id);
 	if (r == -EBUSY && generation_is_final(g.status) == false)
@@ -241,13 +246,10 @@ static const char *read_request(const json_t *o, struct flow_options *f)
 
 static int answer_created(struct request *q, struct genstore *st, const struct generation *g)
 {
-	AUTO(buf_release) struct buf body = BUF_INIT, at = BUF_INIT;
-	int r = write_one(st, g, &body);
+	AUTO(buf_release) struct buf at = BUF_INIT;
 
-	if (r)
-		return reply_store(q, r, st);
 	buf_addf(&at, "/api/generations/%s", g->request_id);
-	return reply_text(q, 201, "application/json", &body, (const struct reply_field[]){ { "Location", buf_str(&at) }, { 0 } });
+	return generation_reply(q, 201, st, g, buf_str(&at));
 }
 
 static int create(struct request *q)
@@ -273,7 +275,7 @@ static int events(struct request *q)
 	AUTO(loan_end) struct loan l = { 0 };
 	int r = api_borrow(q, API_READ, &l);
 
-	if (r || (r = find(q, l.st, &g)))
+	if (r || (r = generation_find(q, l.st, &g)))
 		return api_answered(r);
 	return events_reply(q, &l, g.id);
 }

@@ -234,7 +234,8 @@ static int take(struct ask *a, const char *name, struct github_repo *ret_r, stru
 		return -EEXIST;
 	}
 	if (g->is_private && !json_is_true(is_private)) {
-		buf_addf(why, "'%s' is a public repository, and github.private is not 'no'; nothing was sent: make it private", want);
+		buf_addf(why, "'%s' is a public repository, and %s; nothing was sent: make it private", want,
+			  g->why_private ? g->why_private : "a private one is wanted");
 		return -EEXIST;
 	}
 	if ((r = web_of(g, &web, why)))

@@ -38,6 +38,8 @@ int git_maker_init(struct git_maker *k, struct genstore *st)
 	repo->head = GIT_NO_COMMIT;
 	if ((r = git_ids_new(&repo->ids)) || (r = git_author(st, &author)) || (r = config_get(st, "git.prompts", &prompts)))
 		return r;
+	if (prompts && strcmp(prompts, "yes") != 0 && strcmp(prompts, "no") != 0)
+		return store_fail(st, -EINVAL, "the setting 'git.prompts' is neither 'yes' nor 'no'");
 	*k = (struct git_maker){ .st = st, .prompts = prompts && strcmp(prompts, "yes") == 0 };
 	k->repo = MOVE(repo);
 	k->author = MOVE(author);

@@ -8,6 +8,8 @@
 #include "src/cmd/keep.h"
 #include "src/cmd/launch.h"
 #include "src/cmd/out.h"
+#include "src/cmd/setting.h"
+#include "src/config/value.h"
 #include "src/cmd/worker.h"
 
 #include <poll.h>
@@ -23,10 +25,10 @@ static struct {
 	int64_t jobs;
 	bool once;
 	const char *idle_exit;
-} o = { .jobs = 1 };
+} o = { .jobs = NOT_GIVEN };
 
 static const struct opt options[] = {
-	{ "jobs", 'j', OPT_INT, &o.jobs, "N", "so many at a time (default 1)" },
+	{ "jobs", 'j', OPT_INT, &o.jobs, "N", "so many at a time (setting work.jobs: 1)" },
 	{ "once", 0, OPT_FLAG, &o.once, NULL, "ends when nothing is queued any more" },
 	{ "idle-exit", 0, OPT_TEXT, &o.idle_exit, "TIME", "ends when nothing was queued for so long" },
 	{ 0 },
@@ -245,13 +247,14 @@ static int run(struct cli *cli, int argc, char **argv)
 	struct work w = { .cli = cli, .names = BUF_INIT, .idle_ms = o.once ? 0 : NOT_GIVEN };
 	int r;
 
-	if (o.jobs < 1 || o.jobs > WORKER_JOBS_MAX)
+	if (o.jobs != NOT_GIVEN && (o.jobs < 1 || o.jobs > WORKER_JOBS_MAX))
 		return cli_usage(cli, "--jobs is from 1 to %d", WORKER_JOBS_MAX);
 	if (o.once && o.idle_exit)
 		return cli_usage(cli, "say either --once or --idle-exit");
-	if (o.idle_exit && launch_time(o.idle_exit, &w.idle_ms))
+	if (o.idle_exit && value_time(o.idle_exit, &w.idle_ms))
 		return cli_usage(cli, "--idle-exit takes a time like 90s, 30m or 2h, not '%s'", o.idle_exit);
-	if ((r = launch_command(cli, argc && !strcmp(argv[-1], "--"), argc, argv, &l)) || (r = cli_open_writer(cli)))
+	if ((r = launch_command(cli, argc && !strcmp(argv[-1], "--"), argc, argv, &l)) || (r = cli_open_writer(cli)) ||
+	    (o.jobs == NOT_GIVEN && (r = cli_setting_number(cli, "work.jobs", &o.jobs))))
 		return r;
 	/* Goes on to its processes, which inherit it. */
 	turn = memfd_create("turn", 0);

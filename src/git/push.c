@@ -1,8 +1,8 @@
 #include "src/git/push.h"
+#include "src/config/resolve.h"
 #include "src/git/http.h"
 #include "src/git/pkt.h"
 #include "src/git/report.h"
-#include "store/config.h"
 #include "store/git_pack.h"
 #include "store/git_state.h"
 
@@ -314,20 +314,13 @@ int git_push(struct genstore *st, const struct generation *g, const char *text, 
 int git_push_url(struct genstore *st, const struct generation *g, char **ret_url, struct buf *why)
 {
 	AUTO(free_ptr) char *template = NULL;
-	const char *given = getenv("GENSTORE_GIT_REMOTE_TEMPLATE");
-	int r = given && *given ? 0 : config_get(st, "git.remote_template", &template);
+	int r = setting_get(st, "git.remote_template", &template, why);
 
-	if (r) {
-		buf_adds(why, genstore_errmsg(st));
+	if (r)
 		return r;
-	}
-	if (!given || !*given)
-		given = template;
-	if (!given) {
+	if (!template) {
 		buf_adds(why, "no git host is configured; name an address, or 'genstore config set git.remote_template https://HOST/{request_id}'");
 		return -ENODEV;
 	}
-	if ((r = git_url_fill(given, g->request_id, ret_url)) == -EINVAL)
-		buf_adds(why, "git.remote_template has no {request_id} in it: all generations would go to one repository");
-	return r;
+	return git_url_fill(template, g->request_id, ret_url);
 }

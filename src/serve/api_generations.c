@@ -1,5 +1,6 @@
 /* /api/generations: what was generated, and what is asked for. */
 #include "src/cmd/out.h"
+#include "src/config/resolve.h"
 #include "src/flow/flow.h"
 #include "src/serve/api_generation.h"
 #include "src/serve/events.h"
@@ -7,7 +8,7 @@
 
 #include <jansson.h>
 
-enum { PAGE = 100, PAGE_MAX = 1000, ITERATIONS = 10, BODY_MAX = 256 << 10 };
+enum { PAGE = 100, PAGE_MAX = 1000, BODY_MAX = 256 << 10 };
 
 static int not_found(struct request *q)
 {
@@ -240,7 +241,7 @@ static const char *read_request(const json_t *o, struct flow_options *f)
 	if (single && f->max_iterations > 1)
 		return "mode single-shot has one iteration";
 	f->mode = single ? "single-shot" : f->mode ? f->mode : "autonomous";
-	f->max_iterations = single ? 1 : f->max_iterations ? f->max_iterations : ITERATIONS;
+	f->max_iterations = single ? 1 : f->max_iterations;
 	return NULL;
 }
 
@@ -252,9 +253,25 @@ static int answer_created(struct request *q, struct genstore *st, const struct g
 	return generation_reply(q, 201, st, g, buf_str(&at));
 }
 
+/* What was not asked for is as the settings say. 1: it was answered that they cannot be. */
+static int take_limits(struct request *q, struct genstore *st, struct flow_options *f)
+{
+	AUTO(buf_release) struct buf why = BUF_INIT;
+	struct limits l;
+	int r = limits_load(st, &l, &why) ? reply_error(q, 500, buf_str(&why), NULL, false) : 0;
+
+	if (why.len)
+		return r < 0 ? r : 1;
+	f->silence_ms = l.silence_ms;
+	f->max_bytes = l.max_bytes;
+	f->decision_ms = l.decision_ms;
+	f->max_iterations = f->max_iterations ? f->max_iterations : l.iterations;
+	return 0;
+}
+
 static int create(struct request *q)
 {
-	struct flow_options f = { .silence_ms = FLOW_SILENCE_MS, .max_bytes = FLOW_BYTES_MAX, .decision_ms = FLOW_DECISION_MS };
+	struct flow_options f = { 0 };
 	AUTO(generation_release) struct generation g = { 0 };
 	AUTO(loan_end) struct loan l = { 0 };
 	json_t *o = json_loadb(buf_str(&q->text), q->text.len, JSON_REJECT_DUPLICATES, NULL);
@@ -263,7 +280,7 @@ static int create(struct request *q)
 
 	if (!r && why)
 		r = reply_error(q, 422, why, NULL, false);
-	else if (!r)
+	else if (!r && !(r = take_limits(q, l.st, &f)))
 		r = (r = flow_queue(l.st, &f, &g)) ? reply_store(q, r, l.st) : answer_created(q, l.st, &g);
 	json_decref(o);
 	return api_answered(r);

@@ -1,4 +1,5 @@
 #include "src/sync/publish.h"
+#include "src/config/resolve.h"
 #include "src/git/url.h"
 #include "store/base/clock.h"
 #include "store/event.h"
@@ -13,27 +14,6 @@ void hosting_release(struct hosting *h)
 	*h = (struct hosting){ 0 };
 }
 
-static const char *from_env(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && *value ? value : NULL;
-}
-
-/* The environment, which is looked at as a setting is, before the setting; neither: NULL. */
-static int get(struct genstore *st, const char *variable, const char *key, char **ret_value, struct buf *why)
-{
-	const char *given = from_env(variable);
-
-	if (!given)
-		return settings_get(st, key, ret_value, why);
-	if (!setting_find(key)->valid(given)) {
-		buf_addf(why, "%s cannot be '%s'; it is %s", variable, given, setting_find(key)->what);
-		return -EINVAL;
-	}
-	return (*ret_value = strdup(given)) ? 0 : -ENOMEM;
-}
-
 static void cut_slashes(char *text)
 {
 	for (size_t n = strlen(text); n && text[n - 1] == '/';)
@@ -43,22 +23,20 @@ static void cut_slashes(char *text)
 int hosting_load(struct genstore *st, struct hosting *ret_h, struct buf *why)
 {
 	AUTO(hosting_release) struct hosting h = { 0 };
-	AUTO(free_ptr) char *is_private = NULL;
+	int64_t is_private;
 	int r;
 
-	if ((r = settings_get(st, "github.organization", &h.organization, why)) || (r = settings_get(st, "github.private", &is_private, why)) ||
-	    (r = get(st, "GITHUB_API_URL", "github.api", &h.api, why)) ||
-	    (r = get(st, "GENSTORE_GIT_REMOTE_TEMPLATE", "git.remote_template", &h.template, why)))
+	if ((r = setting_get(st, "github.organization", &h.organization, why)) ||
+	    (r = setting_get_number(st, "github.private", &is_private, NULL, why)) || (r = setting_get(st, "github.api", &h.api, why)) ||
+	    (r = setting_get(st, "git.remote_template", &h.template, why)))
 		return r;
 	if (!h.organization && !h.template) {
 		buf_adds(why, "no git host is configured; 'genstore config set github.organization NAME', or git.remote_template for another one, and"
 			      " nothing is sent before");
 		return -ENODEV;
 	}
-	if (!h.api && !(h.api = strdup(GITHUB_API)))
-		return -ENOMEM;
 	cut_slashes(h.api);
-	h.is_private = !is_private || strcmp(is_private, "no");
+	h.is_private = is_private;
 	*ret_h = h;
 	h = (struct hosting){ 0 };
 	return 0;

@@ -267,7 +267,7 @@ def test_an_interrupt_puts_down_what_goes_on_and_says_what_is_left(genstore, buc
     ({"AWS_ACCESS_KEY_ID": "NOBODY"}, "the access key is not known there (InvalidAccessKeyId); check AWS_ACCESS_KEY_ID"),
     ({"S3_BUCKET": "no-such-bucket-here"}, "there is no such bucket: 'no-such-bucket-here'"),
     ({"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "is there a network?"),
-    ({"AWS_ENDPOINT_URL": "ftp://x"}, "'ftp://x' is no endpoint"),
+    ({"AWS_ENDPOINT_URL": "ftp://x"}, "AWS_ENDPOINT_URL cannot be 'ftp://x': it takes http"),
     ({"AWS_ACCESS_KEY_ID": None}, "no keys for S3; set AWS_ACCESS_KEY_ID"),
     ({"AWS_PROFILE": "nobody"}, "there is no profile 'nobody'"),
 ])

@@ -12,6 +12,8 @@
 #include <jansson.h>
 
 enum { STATE_MAX = 1 << 20, TRIES = 5 };
+/* A repository can be anything by the time it comes back. */
+#define TREE_MAX ((int64_t)10 << 30)
 
 /* A commit of the generation's own. */
 struct step {
@@ -176,7 +178,7 @@ static int put(struct pulled *p, struct snapshot *scanned, struct step *s)
 static int take_tree(struct pulled *p, struct step *s, struct buf *words)
 {
 	AUTO(snapshot_freep) struct snapshot *scanned = NULL;
-	struct snapshot_options so = { .max_bytes = FLOW_BYTES_MAX, .near = s == p->steps ? 0 : s[-1].tree->id };
+	struct snapshot_options so = { .max_bytes = TREE_MAX, .near = s == p->steps ? 0 : s[-1].tree->id };
 	int r;
 
 	if ((r = git_clone_checkout(&p->clone, s->commit->id, words)) || (r = snapshot_scan(p->st, p->clone.tree, &so, &scanned)))

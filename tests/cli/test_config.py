@@ -437,13 +437,13 @@ def test_mounts_are_as_is_set_unless_an_option_says_otherwise(genstore, config, 
 
 
 def test_serve_listens_where_is_set_and_off_loopback_only_with_tokens(genstore, config):
-    config("set", "serve.listen", "127.0.0.2:0")
+    config("set", "serve.listen", "0.0.0.0:0")
     assert "is not on loopback" in genstore("serve", code=2).err
     config("set", "serve.require_token", "yes")
     assert "is not on loopback" in genstore("serve", "--set", "serve.require_token=no", code=2).err
     server = genstore.start("serve", "--json")
     try:
-        assert b"http://127.0.0.2:" in server.stdout.readline()
+        assert b"http://0.0.0.0:" in server.stdout.readline()
     finally:
         server.terminate()
         server.communicate(timeout=30)

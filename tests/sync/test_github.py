@@ -10,43 +10,8 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from githttp import BACKEND, LIGHTTPD, TOKEN, USER, git_server  # noqa: E402
+from githttp import TOKEN, USER  # noqa: E402
 from github import error, github  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    if not LIGHTTPD or not BACKEND.exists():
-        pytest.fail("lighttpd and git's http-backend have to be installed: tools/install-deps")
-    with git_server(tmp_path_factory.mktemp("githttp")) as running:
-        yield running
-
-
-@pytest.fixture
-def bare(genstore, store, server):
-    """The server and the fake, of which the program knows nothing but the token."""
-    with github(server) as fake:
-        for repos in fake.repos.values():
-            repos.clear()
-        genstore.env.update(GIT_SSL_CAINFO=str(server.ca), GENSTORE_GIT_TOKEN=TOKEN, GIT_CONFIG_NOSYSTEM="1", GIT_TERMINAL_PROMPT="0",
-                            GITHUB_API_URL=fake.url)
-        yield fake
-    assert fake.violations == []
-
-
-@pytest.fixture
-def hub(genstore, bare):
-    genstore("config", "set", "github.organization", "acme")
-    return bare
-
-
-@pytest.fixture
-def sync(genstore):
-    def run(*args, code=0, **env):
-        done = genstore("sync", *args, code=code, env=env)
-        assert TOKEN not in done.out + done.err and done.err.count("Traceback") == 0
-        return done
-    return run
 
 
 def git(where, *args):
@@ -346,7 +311,7 @@ def test_a_repository_that_is_there_empty_is_filled(genstore, made, hub, sync):
     assert len(hub.log) == 1
 
 
-def test_a_repository_that_has_another_history_is_left_alone(genstore, made, hub, sync, server):
+def test_a_repository_that_has_another_history_is_left_alone(genstore, made, hub, sync):
     one, two = made(), made()
     sync(one, "--to", "github")
     where = hub.add("acme", two)
@@ -405,16 +370,16 @@ def test_a_push_that_is_refused_is_told_in_githubs_words(genstore, made, hub, sy
     settled(genstore, hub, req)
 
 
-def test_any_git_host_by_a_template(genstore, made, bare, sync, server):
+def test_any_git_host_by_a_template(genstore, made, bare, sync, git_host):
     req = made()
-    where = server.repository(f"other/{req}.git")
-    genstore("config", "set", "git.remote_template", f"{server.url}/other/{{request_id}}.git")
-    url = f"{server.url}/other/{req}.git"
+    where = git_host.repository(f"other/{req}.git")
+    genstore("config", "set", "git.remote_template", f"{git_host.url}/other/{{request_id}}.git")
+    url = f"{git_host.url}/other/{req}.git"
     assert sync(req, "--to", "github").out == f"{req}  {url}\n"
     assert git(where, "rev-parse", "main").strip() == state_of(genstore, req)["github"]["commit"]
     assert bare.log == [] and genstore("show", req, "--json").json[0]["github_url"] == url
     other = made()
-    assert f"there is no repository '{server.url}/other/{other}.git'" in sync(other, "--to", "github", code=None).err
+    assert f"there is no repository '{git_host.url}/other/{other}.git'" in sync(other, "--to", "github", code=None).err
     assert "the git host is" in genstore("status").err
 
 

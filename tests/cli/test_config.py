@@ -340,13 +340,17 @@ def test_a_secret_survives_another_key(genstore, config, key, sql):
     assert config("get", "serve.jwt_secret", "--reveal").out == SECRET
 
 
-def test_a_sealed_value_opens_in_no_other_row(config, key, sql):
+def test_a_sealed_value_that_was_changed_or_moved_does_not_open(genstore, config, key, sql):
     config("set", "serve.jwt_secret", input=SECRET)
-    sql("UPDATE deployment_config SET key = 'x.y'")
-    sql("INSERT INTO deployment_config (key, value, encrypted) SELECT 'serve.jwt_secret', replace(value, substr(value, 9, 1), 'A'), 1 FROM deployment_config")
+    (value,), = sql("SELECT value FROM deployment_config")
+    changed = value[:20] + ("A" if value[20] != "A" else "B") + value[21:]
+    sql("UPDATE deployment_config SET value = ?", changed)
+    assert "the secret 'serve.jwt_secret' does not open" in config("get", "serve.jwt_secret", "--reveal", code=13).err
+    assert "'genstore config unset serve.jwt_secret' first" in genstore("key", "rotate", code=13).err
+    genstore("secret", "set", "github", input=SECRET)
+    sql("UPDATE deployment_config SET value = (SELECT encrypted_token FROM user_secrets)")
     assert "does not open" in config("get", "serve.jwt_secret", "--reveal", code=13).err
-    sql("UPDATE deployment_config SET encrypted = 1, value = (SELECT value FROM deployment_config WHERE key = 'x.y') WHERE key = 's3.bucket'")
-    sql("INSERT INTO deployment_config (key, value, encrypted) SELECT 's3.bucket', value, 1 FROM deployment_config WHERE key = 'x.y'")
+    sql("INSERT INTO deployment_config (key, value, encrypted) VALUES ('s3.bucket', ?, 1)", value)
     assert "is sealed, which nothing but a secret is" in config("get", "s3.bucket", code=12).err
 
 

@@ -200,6 +200,20 @@ static int finish(struct writing *w)
 	return 0;
 }
 
+/* Where standard output has no rows on it. */
+static void print(const struct writing *w)
+{
+	AUTO(buf_release) struct buf line = BUF_INIT;
+	struct jw j;
+
+	out_object(&j, &line, "summary");
+	jw_str(&j, "file", w->to->file);
+	jw_int(&j, "rows", w->result.rows);
+	jw_int(&j, "bytes", w->bytes);
+	jw_int(&j, "replaced", w->result.replaced);
+	out_object_end(&j);
+}
+
 static void tell(const struct writing *w)
 {
 	const struct tree_losses *l = &w->result.losses;
@@ -213,7 +227,10 @@ static void tell(const struct writing *w)
 	if (w->needles)
 		cli_note(w->cli, "searched for %d secrets and for signed addresses: none is left, %lld were replaced by ***", w->needles->values,
 			 (long long)w->result.replaced);
-	cli_note(w->cli, "wrote %lld rows, %s", (long long)w->result.rows, human_bytes(w->bytes, human));
+	if (w->cli->json && w->file.fd >= 0)
+		print(w);
+	else
+		cli_note(w->cli, "wrote %lld rows, %s", (long long)w->result.rows, human_bytes(w->bytes, human));
 }
 
 static int troubles(struct writing *w, int64_t count)

@@ -1,4 +1,5 @@
 #include "src/tables/dump_inside.h"
+#include "store/base/json_read.h"
 
 enum { WRITE_AT = 1 << 20 };
 
@@ -72,17 +73,43 @@ static bool is_text(enum column_type type)
 	return type == COLUMN_TEXT || type == COLUMN_JSON || type == COLUMN_TREE;
 }
 
+static json_t *parse(const struct cell *cell)
+{
+	return json_loadb(cell->text, cell->n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+}
+
+/* JSON in which characters that need no escape have none: a value is not missed for being written as \u0061. */
+static char *plainly(const struct cell *cell)
+{
+	AUTO(json_unref) json_t *v = memmem(cell->text, cell->n, "\\u", 2) || memmem(cell->text, cell->n, "\\/", 2) ? parse(cell) : NULL;
+
+	return v ? json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+}
+
+static bool is_json(enum column_type type)
+{
+	return type == COLUMN_JSON || type == COLUMN_TREE;
+}
+
 static int replace(struct dump *d, int i, struct cell *cell)
 {
+	const struct column *c = &d->table->columns[i];
+	AUTO(free_ptr) char *plain = is_json(c->type) ? plainly(cell) : NULL;
 	struct buf *to = &d->texts[i];
 	int64_t n;
 
 	buf_release(to);
-	if ((n = needles_replace(d->o->needles, cell->text, cell->n, to)) < 0)
+	n = needles_replace(d->o->needles, plain ? plain : cell->text, plain ? strlen(plain) : cell->n, to);
+	if (n <= 0)
 		return (int)n;
 	d->result.replaced += n;
-	if (n)
-		point_at(cell, to);
+	point_at(cell, to);
+	if (c->type == COLUMN_JSON) {
+		AUTO(json_unref) json_t *v = parse(cell);
+
+		if (!v)
+			dump_trouble(d, c, "a secret is a part of its JSON and cannot be taken out");
+	}
 	return 0;
 }
 

@@ -167,7 +167,8 @@ static int table_end(struct dump *d)
 
 static int end(struct dump *d)
 {
-	return buf_adds(&d->out, "\nCOMMIT;\n");
+	/* What has gone to somebody's psql already is not to stay there without the values that were in the way. */
+	return buf_adds(&d->out, d->result.troubles ? "\nROLLBACK;\n" : "\nCOMMIT;\n");
 }
 
 int dump_postgres(struct genstore *st, const struct dump_options *o, struct dump_result *ret_result)

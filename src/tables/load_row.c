@@ -50,7 +50,7 @@ static int same_tree(struct load *l, const struct cell *column, const struct cel
 static int same_cell(struct load *l, const struct column *c, const struct cell *here, const struct cell *given, bool *ret_same)
 {
 	/* What was left out says nothing. */
-	if ((c->flags & COLUMN_SECRET) && given->kind == CELL_NULL) {
+	if (given->assumed || ((c->flags & COLUMN_SECRET) && given->kind == CELL_NULL)) {
 		*ret_same = true;
 		return 0;
 	}

@@ -200,7 +200,10 @@ static int take_column(struct load *l, const struct source *s, int i, struct arr
 	if (s->from[i] >= 0)
 		given = s->csv.field[s->from[i]];
 	a->cells[i] = (struct cell){ .kind = CELL_NULL };
-	return given.text && !take(a, c, &given, i) ? wrong(l, s, c) : 0;
+	if (given.text && !take(a, c, &given, i))
+		return wrong(l, s, c);
+	a->cells[i].assumed = s->from[i] < 0;
+	return 0;
 }
 
 /* github_url without a slash at its end, and "-artifacts". */

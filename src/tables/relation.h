@@ -45,6 +45,7 @@ enum cell_kind { CELL_NULL, CELL_INT, CELL_REAL, CELL_TEXT, CELL_BYTES };
 /* A value, in the form of the store. Text and bytes are borrowed. */
 struct cell {
 	enum cell_kind kind;
+	bool assumed; /* where it came from there is no such column */
 	int64_t number;
 	double real;
 	const char *text;

@@ -54,13 +54,11 @@ void trees_release(struct trees *t)
 	t->stage = NULL;
 }
 
-/* A text that stays is the same, but for one that the store would take for its own. */
+/* Wrapped, so that nobody takes it for a tree of the store's own, or for one that is damaged. */
 static int leave(struct trees *t, const char *text, size_t n, struct buf *ret_column)
 {
-	int64_t manifest;
-
 	t->kept++;
-	return tree_kind(text, n, &manifest) == TREE_FULL ? buf_add(ret_column, text, n) : tree_wrap(text, n, ret_column);
+	return tree_wrap(text, n, ret_column);
 }
 
 static int put(struct trees *t, struct manifest *m, struct buf *ret_column)

@@ -70,7 +70,9 @@ static int write_some(void *arg, const void *data, size_t n)
 		r = w->code || ferror(stdout) ? -EPIPE : 0;
 	}
 	w->bytes += (int64_t)n;
-	progress_update(&w->bar, w->bytes, "bytes");
+	/* With --json progress goes to standard output, where rows may be. */
+	if (!w->cli->json || w->file.fd >= 0)
+		progress_update(&w->bar, w->bytes, "bytes");
 	return r;
 }
 

@@ -209,10 +209,15 @@ static int take_column(struct load *l, const struct source *s, int i, struct arr
 /* github_url without a slash at its end, and "-artifacts". */
 static int derive(const struct source *s, struct arrival *a)
 {
-	const struct cell *url = &a->cells[relation_column(s->table, "github_url")];
-	struct cell *artifacts = &a->cells[relation_column(s->table, "artifacts_github_url")];
+	const struct cell *url;
+	struct cell *artifacts;
 
-	if (!s->has_gone || artifacts->kind != CELL_NULL || url->kind == CELL_NULL || !url->n)
+	/* Only generation_requests has those columns. */
+	if (!s->has_gone)
+		return 0;
+	url = &a->cells[relation_column(s->table, "github_url")];
+	artifacts = &a->cells[relation_column(s->table, "artifacts_github_url")];
+	if (artifacts->kind != CELL_NULL || url->kind == CELL_NULL || !url->n)
 		return 0;
 	buf_reset(&a->hash);
 	buf_addf(&a->hash, "%.*s-artifacts", (int)(url->n - (url->text[url->n - 1] == '/')), url->text);

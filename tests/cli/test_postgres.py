@@ -64,7 +64,7 @@ def plant(sql, status="queued", **columns):
 def full(genstore, generate, tree, sql, tmp_path):
     """A store with something in every table, most of it hostile."""
     key = tmp_path / "key"
-    key.write_bytes(os.urandom(32))
+    key.write_text(os.urandom(32).hex())
     key.chmod(0o600)
     genstore.env["GENSTORE_KEY_FILE"] = str(key)
     genstore("key", "init")

@@ -83,8 +83,10 @@ static const struct {
 	{ "ro", AT(read_only), AT(writable), NULL },
 	{ "rw", AT(writable), AT(read_only), NULL },
 	{ "allow_other", AT(allow_other), 0, NULL },
-	{ "noviews", AT(noviews), 0, NULL },
-	{ "nohydrate", AT(nohydrate), 0, NULL },
+	{ "noviews", AT(noviews), AT(views), NULL },
+	{ "views", AT(views), AT(noviews), NULL },
+	{ "nohydrate", AT(nohydrate), AT(hydrate), NULL },
+	{ "hydrate", AT(hydrate), AT(nohydrate), NULL },
 	{ "nonempty", AT(nonempty), 0, NULL },
 	{ "defaults", 0, 0, NULL },
 	{ "suid", 0, 0, NULL }, /* of which there is nothing in a mount */

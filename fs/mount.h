@@ -12,7 +12,8 @@ struct mount_hooks;
 struct mount_options {
 	const char *store;      /* an existing file */
 	const char *mountpoint; /* an existing directory; NULL: mount_default() makes one */
-	bool foreground, allow_other, noviews, nohydrate;
+	bool foreground, allow_other;
+	bool noviews, views, nohydrate, hydrate; /* asked for in so many words */
 	bool read_only, writable; /* asked for in so many words */
 	bool executes, noexec;    /* likewise */
 	bool nonempty;          /* whatever is in the folder already */
@@ -37,7 +38,7 @@ int mount_default(char **ret_path, struct buf *why);
  */
 int mount_run(const struct mount_options *o, struct buf *why);
 /* What mount_parse() understands, for people. */
-#define MOUNT_OPTIONS "ro, rw, uid=N, gid=N, allow_other, noviews, nohydrate, at=TIME, nonempty, noexec, owner=USER, org=ORG"
+#define MOUNT_OPTIONS "ro, rw, uid=N, gid=N, allow_other, noviews, views, nohydrate, hydrate, at=TIME, nonempty, noexec, owner=USER, org=ORG"
 
 /* What to do on a machine without FUSE, behind a ';'. */
 #define MOUNT_INSTEAD "use 'genstore get', 'restore' or 'export' instead"

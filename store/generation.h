@@ -122,6 +122,9 @@ void iteration_release(struct iteration *it);
  */
 int iteration_add(struct genstore *st, int64_t generation, int64_t number, const char *type, const struct manifest *m,
 		  const char *prompt, const char *metadata, int64_t *ret_id);
+/* One that was taken elsewhere, at a time in the form of the tables; NULL: now. */
+int iteration_add_at(struct genstore *st, int64_t generation, int64_t number, const char *type, const struct manifest *m,
+		     const char *prompt, const char *metadata, const char *at, int64_t *ret_id);
 /* Those with this tree have it no more (evict.h); then those that have it no more have it again, or, m NULL, there is none and they go. */
 int iterations_go(struct genstore *st, int64_t generation, int64_t manifest);
 int iterations_return(struct genstore *st, int64_t generation, const struct manifest *m);

@@ -14,6 +14,19 @@ bool git_author_valid(const char *text)
 	       strcspn(text, ">") == n - 1;
 }
 
+int git_author(struct genstore *st, char **ret_author)
+{
+	AUTO(free_ptr) char *author = NULL;
+	int r = config_get(st, "git.author", &author);
+
+	if (r)
+		return r;
+	if (author && !git_author_valid(author))
+		return store_fail(st, -EINVAL, "the setting 'git.author' is not 'Name <address>'");
+	*ret_author = author ? MOVE(author) : strdup(GIT_AUTHOR);
+	return *ret_author ? 0 : -ENOMEM;
+}
+
 int git_maker_init(struct git_maker *k, struct genstore *st)
 {
 	AUTO(free_ptr) char *author = NULL, *prompts = NULL;
@@ -23,12 +36,10 @@ int git_maker_init(struct git_maker *k, struct genstore *st)
 	if (!repo)
 		return -ENOMEM;
 	repo->head = GIT_NO_COMMIT;
-	if ((r = git_ids_new(&repo->ids)) || (r = config_get(st, "git.author", &author)) || (r = config_get(st, "git.prompts", &prompts)))
+	if ((r = git_ids_new(&repo->ids)) || (r = git_author(st, &author)) || (r = config_get(st, "git.prompts", &prompts)))
 		return r;
-	if (author && !git_author_valid(author))
-		return store_fail(st, -EINVAL, "the setting 'git.author' is not 'Name <address>'");
-	if (!author && !(author = strdup(GIT_AUTHOR)))
-		return -ENOMEM;
+	if (prompts && strcmp(prompts, "yes") != 0 && strcmp(prompts, "no") != 0)
+		return store_fail(st, -EINVAL, "the setting 'git.prompts' is neither 'yes' nor 'no'");
 	*k = (struct git_maker){ .st = st, .prompts = prompts && strcmp(prompts, "yes") == 0 };
 	k->repo = MOVE(repo);
 	k->author = MOVE(author);

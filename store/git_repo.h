@@ -59,5 +59,7 @@ ssize_t git_repo_find(const struct git_repo *repo, const uint8_t id[SHA1_SIZE]);
 
 /* Whether a text can be git.author: a name, and an address in angle brackets, without what git does not allow there. */
 bool git_author_valid(const char *text);
+/* The setting, or GIT_AUTHOR: the caller's. -EINVAL with words. */
+int git_author(struct genstore *st, char **ret_author);
 
 #endif

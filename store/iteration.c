@@ -73,6 +73,12 @@ static int set_current(struct genstore *st, int64_t generation, int64_t number, 
 int iteration_add(struct genstore *st, int64_t generation, int64_t number, const char *type, const struct manifest *m,
 		  const char *prompt, const char *metadata, int64_t *ret_id)
 {
+	return iteration_add_at(st, generation, number, type, m, prompt, metadata, NULL, ret_id);
+}
+
+int iteration_add_at(struct genstore *st, int64_t generation, int64_t number, const char *type, const struct manifest *m,
+		     const char *prompt, const char *metadata, const char *at, int64_t *ret_id)
+{
 	char now[CLOCK_TEXT];
 	int64_t id;
 	int r;
@@ -82,7 +88,7 @@ int iteration_add(struct genstore *st, int64_t generation, int64_t number, const
 	if (t.error)
 		return t.error;
 	store_now(st, now);
-	if ((r = insert(st, generation, number, type, m, prompt, metadata, now)))
+	if ((r = insert(st, generation, number, type, m, prompt, metadata, at ? at : now)))
 		return r;
 	id = db_last_id(&st->db);
 	if (number && (r = set_current(st, generation, number, now)))

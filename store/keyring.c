@@ -1,5 +1,6 @@
 #include "store/keyring.h"
 #include "store/audit.h"
+#include "store/config.h"
 #include "store/secret.h"
 #include "store/token.h"
 
@@ -176,7 +177,8 @@ int keyring_rotate(struct genstore *st, const struct key_material *old, const st
 	TXN t = txn_begin(&st->db);
 
 	if ((r = t.error) || (r = keyring_open(st, old, &before)) || (r = make(st, &after)) || (r = put(st, new, &after)) ||
-	    (r = secret_rewrap_all(st, before.data, after.data, ret_count)) || (r = access_key_rewrap_all(st, before.data, after.data, ret_count)))
+	    (r = secret_rewrap_all(st, before.data, after.data, ret_count)) || (r = access_key_rewrap_all(st, before.data, after.data, ret_count)) ||
+	    (r = config_rewrap_all(st, before.data, after.data, ret_count)))
 		return r;
 	snprintf(details, sizeof(details), "{\"values\":%lld}", (long long)*ret_count);
 	if ((r = audit_write(st, "key.rotate", method_of(new->is_passphrase), details)))

@@ -12,13 +12,6 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
-/* A paused one hears it when it goes on; where no process is left there is nobody to hear. */
-static const struct control_rule rules[CONTROL_WHERES] = {
-	[IS_QUEUED] = { REFUSE, ": nobody listens yet" }, [IS_RUNNING] = { POST, NULL }, [IS_HELD] = { POST, NULL },
-	[IS_LEFT] = { REFUSE, " and no process of it is left; 'genstore continue' goes on" },
-	[IS_OVER] = { REFUSE, ": nobody listens any more" },
-};
-
 static int check_text(struct cli *cli, const char *what, const char *text)
 {
 	if (text && (!*text || !utf8_valid(text, strlen(text))))
@@ -29,7 +22,7 @@ static int check_text(struct cli *cli, const char *what, const char *text)
 static int run_answer(struct cli *cli, int argc UNUSED, char **argv)
 {
 	AUTO(control_request_release) struct control_request q = {
-		.control = { .kind = CONTROL_ANSWER }, .rules = rules, .wait_ms = CONTROL_WAIT_MS, .answers = true,
+		.s.control.kind = CONTROL_ANSWER, .wait_ms = CONTROL_WAIT_MS,
 	};
 	AUTO(free_ptr) char *choice = o.choice ? strdup(o.choice) : NULL, *input = o.input ? strdup(o.input) : NULL;
 	int r;
@@ -38,8 +31,8 @@ static int run_answer(struct cli *cli, int argc UNUSED, char **argv)
 		return cli_usage(cli, "say --choice; 'genstore show' has the question");
 	if ((r = check_text(cli, "--choice", o.choice)) || (r = check_text(cli, "--input", o.input)))
 		return r;
-	q.control.choice = choice;
-	q.control.input = input;
+	q.s.control.choice = choice;
+	q.s.control.input = input;
 	if ((r = control_run(cli, argv[0], &q)))
 		return r;
 	if (cli->json)
@@ -51,7 +44,7 @@ static int run_answer(struct cli *cli, int argc UNUSED, char **argv)
 static int run_say(struct cli *cli, int argc UNUSED, char **argv)
 {
 	AUTO(control_request_release) struct control_request q = {
-		.control = { .kind = CONTROL_SAY, .input = argv[1] }, .rules = rules, .wait_ms = CONTROL_WAIT_MS,
+		.s.control = { .kind = CONTROL_SAY, .input = argv[1] }, .wait_ms = CONTROL_WAIT_MS,
 	};
 	int r;
 
@@ -59,7 +52,7 @@ static int run_say(struct cli *cli, int argc UNUSED, char **argv)
 		return r;
 	if (cli->json)
 		return control_tell(cli, &q);
-	cli_note(cli, "told '%s'", q.g.request_id);
+	cli_note(cli, "told '%s'", q.s.g.request_id);
 	return EXIT_DONE;
 }
 

@@ -1,6 +1,7 @@
 #include "src/cmd/cli.h"
 #include "src/cmd/cmd.h"
 #include "src/cmd/out.h"
+#include "src/cmd/setting.h"
 
 #include <ctype.h>
 #include <getopt.h>
@@ -11,6 +12,7 @@
 static struct {
 	const char *store, *token_file;
 	bool json, quiet, verbose, untrusted, help, version;
+	struct opt_list set;
 } global;
 
 static const struct opt global_options[] = {
@@ -19,6 +21,7 @@ static const struct opt global_options[] = {
 	{ "quiet", 'q', OPT_FLAG, &global.quiet, NULL, "errors only" },
 	{ "verbose", 'v', OPT_FLAG, &global.verbose, NULL, "say more" },
 	{ "token-file", 0, OPT_TEXT, &global.token_file, "FILE", "as the user of the token in it ($GENSTORE_TOKEN)" },
+	{ "set", 0, OPT_LIST, &global.set, "KEY=VALUE", "another value of a setting, for this once" },
 	{ "untrusted", 0, OPT_FLAG, &global.untrusted, NULL, "verify all of the store first" },
 	{ "help", 'h', OPT_FLAG, &global.help, NULL, "this help" },
 	{ 0 },
@@ -264,6 +267,16 @@ static int default_store(struct cli *cli)
 	return 0;
 }
 
+static int set_all(struct cli *cli)
+{
+	int r = 0;
+
+	cli->set = &global.set;
+	for (size_t i = 0; i < global.set.count && !r; i++)
+		r = cli_set(cli, global.set.items[i]);
+	return r;
+}
+
 static int run_command(struct cli *cli, const struct command *c, int argc, char **argv);
 
 static int run_of_group(struct cli *cli, const struct command *group, int argc, char **argv)
@@ -306,7 +319,7 @@ static int run_command(struct cli *cli, const struct command *c, int argc, char 
 		return cli_usage(cli, "'%s' needs %s", c->name, c->arguments);
 	if (c->max_args >= 0 && argc > c->max_args)
 		return cli_usage(cli, "too many arguments: '%s'", argv[c->max_args]);
-	if ((r = default_store(cli)))
+	if ((r = default_store(cli)) || (r = set_all(cli)))
 		return r;
 	return c->run(cli, argc, argv);
 }

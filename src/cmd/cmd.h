@@ -46,6 +46,7 @@ struct cli {
 	const struct command *command;
 	struct genstore *st;
 	char *owned_path;
+	const struct opt_list *set; /* --set */
 	const char *token_file; /* --token-file: whoever the token is for runs the command */
 };
 
@@ -85,6 +86,7 @@ struct command {
 	const char *more;      /* lines for its help, or NULL */
 	bool rest;             /* what follows "--" is a command line: options are not looked for in it */
 	enum command_access access;
+	bool takes_key;        /* its argument is the key of a setting */
 	const struct command *const *commands; /* a group: its commands, named "group word", to a NULL; it has no run */
 };
 

@@ -1,5 +1,6 @@
 /* genstore completion: the script, made from the table of commands, so that it knows what this program knows. */
 #include "src/cmd/cmd.h"
+#include "src/config/setting.h"
 
 static void print_words(const struct opt *options)
 {
@@ -14,6 +15,12 @@ static void print_commands(const struct command *const *list)
 			printf(" %s", command_word(*list));
 }
 
+static void print_keys(void)
+{
+	for (const struct setting *s = settings_known; s->key; s++)
+		printf(" %s", s->key);
+}
+
 /* What can stand behind each command; a group's commands, then theirs. */
 static void print_cases(const struct command *const *list)
 {
@@ -25,6 +32,8 @@ static void print_cases(const struct command *const *list)
 		fputs(" --store --json --quiet --verbose --help", stdout);
 		if ((*list)->commands)
 			print_commands((*list)->commands);
+		if ((*list)->takes_key)
+			print_keys();
 		puts("\" ;;");
 		if ((*list)->commands)
 			print_cases((*list)->commands);
@@ -37,6 +46,17 @@ static void print_groups(void)
 	for (const struct command *const *p = commands; *p; p++)
 		if ((*p)->commands)
 			printf(" | %s", (*p)->name);
+}
+
+/* Those behind which something other than an option or a file can stand. */
+static void print_takers(const struct command *const *list)
+{
+	for (; *list; list++) {
+		if ((*list)->takes_key && !(*list)->hidden)
+			printf(" | \"%s\"", (*list)->name);
+		if ((*list)->commands)
+			print_takers((*list)->commands);
+	}
 }
 
 static int run(struct cli *cli, int argc UNUSED, char **argv)
@@ -70,6 +90,7 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 	      "	[[ $command == completion ]] && words=bash\n"
 	      "	case $command in \"\" | help", stdout);
 	print_groups();
+	print_takers(commands);
 	fputs(") ;; *) [[ $word == -* ]] || return ;; esac\n"
 	      "	mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"
 	      "}\n"

@@ -2,22 +2,16 @@
 #include "src/cmd/control.h"
 #include "src/cmd/launch.h"
 
-static const struct control_rule rules[CONTROL_WHERES] = {
-	[IS_QUEUED] = { REFUSE, ": 'genstore work' takes it" }, [IS_RUNNING] = { NOTHING, NULL }, [IS_HELD] = { POST, NULL },
-	[IS_LEFT] = { HERE, NULL }, [IS_OVER] = { REFUSE, "; 'genstore generate --resume' goes on in a new generation" },
-};
-
-/* Nothing yet: it is run when the look at it is over. */
-static int run_here(struct cli *cli UNUSED, struct control_request *q)
+/* It is run when the look at it is over. */
+static int run_later(struct cli *cli UNUSED, struct steer *s UNUSED)
 {
-	q->control.id = -1;
-	return 0;
+	return EXIT_DONE;
 }
 
 static int run(struct cli *cli, int argc, char **argv)
 {
 	AUTO(control_request_release) struct control_request q = {
-		.control = { .kind = CONTROL_CONTINUE }, .rules = rules, .wait_ms = CONTROL_WAIT_MS, .here = run_here,
+		.s.control.kind = CONTROL_CONTINUE, .wait_ms = CONTROL_WAIT_MS, .here = run_later,
 	};
 	AUTO(launch_release) struct launch l = { 0 };
 	int r;
@@ -25,11 +19,11 @@ static int run(struct cli *cli, int argc, char **argv)
 	/* getopt_long(3) moves the -- before the arguments. */
 	if ((r = launch_command(cli, !strcmp(argv[-1], "--"), argc - 1, argv + 1, &l)) || (r = control_run(cli, argv[0], &q)))
 		return r;
-	if (q.control.id != -1 && argc > 1)
+	if (q.s.what != STEER_HERE && argc > 1)
 		cli_note(cli, "its own process goes on; COMMAND was not needed");
-	if (q.control.id != -1)
+	if (q.s.what != STEER_HERE)
 		return control_tell(cli, &q);
-	if ((r = launch_kept(cli, q.g.request_id, &l)))
+	if ((r = launch_kept(cli, q.s.g.request_id, &l)))
 		return r;
 	return launch_run(cli, &l, true);
 }

@@ -3,7 +3,7 @@
 #include "src/cmd/launch.h"
 #include "src/cmd/rev.h"
 #include "src/cmd/sync.h"
-#include "src/flow/budget.h"
+#include "src/config/value.h"
 #include "src/flow/env.h"
 #include "src/flow/running.h"
 #include "src/flow/workspace.h"
@@ -12,7 +12,7 @@
 
 #include <fcntl.h>
 
-enum { AUTONOMOUS_ITERATIONS = 10, NOT_GIVEN = -1 };
+enum { NOT_GIVEN = -1 };
 
 static struct {
 	const char *app_name, *prompt, *prompt_file, *mode, *user, *timeout, *max_size, *max_log, *decision_timeout, *resume, *image, *to;
@@ -37,7 +37,7 @@ static const struct opt options[] = {
 	{ "queue", 0, OPT_FLAG, &o.queue, NULL, "only writes the request, for a worker" },
 	{ "resume", 0, OPT_TEXT, &o.resume, "REV", "the app's next generation, on this tree" },
 	{ "image", 0, OPT_TEXT, &o.image, "IMAGE", "not in this version" },
-	{ "to", 0, OPT_TEXT, &o.to, "REMOTES", "sends it when it is complete: s3, github or s3,github" },
+	{ "to", 0, OPT_TEXT, &o.to, "REMOTES", "sends it when it is complete: s3, github, s3,github or none (setting generate.to)" },
 	{ 0 },
 };
 
@@ -98,7 +98,7 @@ static int take_mode(struct cli *cli, struct flow_options *f)
 		return cli_usage(cli, "mode 'single-shot' has one iteration, not %lld", (long long)o.max_iterations);
 	single = single && o.max_iterations <= 1;
 	f->mode = single ? "single-shot" : o.mode && strcmp(o.mode, "single-shot") != 0 ? o.mode : "autonomous";
-	f->max_iterations = single ? 1 : o.max_iterations == NOT_GIVEN ? AUTONOMOUS_ITERATIONS : o.max_iterations;
+	f->max_iterations = single ? 1 : o.max_iterations == NOT_GIVEN ? 0 : o.max_iterations;
 	return 0;
 }
 
@@ -125,15 +125,14 @@ static int take_env(struct cli *cli, struct flow_options *f)
 
 static int take_limits(struct cli *cli, struct flow_options *f)
 {
-	f->silence_ms = FLOW_SILENCE_MS;
-	f->max_bytes = FLOW_BYTES_MAX;
-	f->max_log = BUDGET_LOG_MAX;
-	if (o.timeout && launch_time(o.timeout, &f->silence_ms))
+	if (o.timeout && value_time(o.timeout, &f->silence_ms))
 		return cli_usage(cli, "--timeout takes a time like 90s, 30m or 2h, not '%s'", o.timeout);
-	if (o.max_size && launch_size(o.max_size, &f->max_bytes))
+	if (o.max_size && value_size(o.max_size, &f->max_bytes))
 		return cli_usage(cli, "--max-size takes a size like 500M or 10G, not '%s'", o.max_size);
-	if (o.max_log && launch_size(o.max_log, &f->max_log))
+	if (o.max_log && value_size(o.max_log, &f->max_log))
 		return cli_usage(cli, "--max-log takes a size like 50M or 1G, not '%s'", o.max_log);
+	if (o.decision_timeout && value_time(o.decision_timeout, &f->decision_ms))
+		return cli_usage(cli, "--decision-timeout takes a time like 90s, 30m or 2h, not '%s'", o.decision_timeout);
 	if (o.max_log && o.queue)
 		return cli_usage(cli, "--max-log is not kept in the queue; say it without --queue");
 	return 0;
@@ -143,14 +142,15 @@ static int refuse_later_ones(struct cli *cli)
 {
 	if (o.image)
 		return cli_usage(cli, "--image is not in this version");
-	return o.to ? sync_check_remotes(cli, o.to) : 0;
+	return o.to && strcmp(o.to, SETTING_NOWHERE) ? sync_check_remotes(cli, o.to) : 0;
 }
 
 /* Where to send it is to be known before the work begins, which can take hours. */
 static int take_remote(struct cli *cli, struct flow_options *f)
 {
-	f->to = o.to;
-	return o.to ? sync_check_settings(cli, o.to) : 0;
+	if (o.to)
+		f->to = strcmp(o.to, SETTING_NOWHERE) ? o.to : NULL;
+	return f->to ? sync_check_settings(cli, f->to) : 0;
 }
 
 /* The default store is made at first use. */
@@ -219,16 +219,31 @@ static bool can_ask(const struct cli *cli)
 }
 
 /* Somebody has to be there for a question, or to be expected within a time. */
-static int take_decisions(struct cli *cli, struct flow_options *f)
+static int take_decisions(struct cli *cli, const struct limits *limits, struct flow_options *f)
 {
 	bool asks = strcmp(f->mode, "confirm_first") == 0;
 
-	f->decision_ms = o.queue ? FLOW_DECISION_MS : 0;
-	if (o.decision_timeout && launch_time(o.decision_timeout, &f->decision_ms))
-		return cli_usage(cli, "--decision-timeout takes a time like 90s, 30m or 2h, not '%s'", o.decision_timeout);
-	if (asks && !o.queue && !o.decision_timeout && !can_ask(cli))
+	if (!o.decision_timeout)
+		f->decision_ms = o.queue || limits->decision_is_set ? limits->decision_ms : 0;
+	if (asks && !o.queue && !o.decision_timeout && !f->decision_ms && !can_ask(cli))
 		return cli_usage(cli, "mode 'confirm_first' asks, and nobody can answer here; --decision-timeout TIME waits for 'genstore answer'");
 	return 0;
+}
+
+/* What no option has said: as the store's settings have it. */
+static int take_settings(struct cli *cli, struct flow_options *f)
+{
+	struct limits l;
+	int r = launch_limits(cli, &l);
+
+	if (r)
+		return r;
+	f->silence_ms = o.timeout ? f->silence_ms : l.silence_ms;
+	f->max_bytes = o.max_size ? f->max_bytes : l.max_bytes;
+	f->max_log = o.max_log ? f->max_log : l.max_log;
+	f->max_iterations = f->max_iterations ? f->max_iterations : l.iterations;
+	f->to = l.to;
+	return take_decisions(cli, &l, f);
 }
 
 static int take_app(struct cli *cli)
@@ -250,8 +265,8 @@ static int run(struct cli *cli, int argc, char **argv)
 	int r;
 
 	if ((r = refuse_later_ones(cli)) || (r = take_app(cli)) || (r = take_mode(cli, &l.f)) || (r = take_env(cli, &l.f)) ||
-	    (r = take_limits(cli, &l.f)) || (r = take_decisions(cli, &l.f)) || (r = launch_command(cli, argc && !strcmp(argv[-1], "--"), argc, argv, &l)) ||
-	    (r = take_prompt(cli, &file, &l.f)) || (r = open_store(cli)) || (r = take_remote(cli, &l.f)) ||
+	    (r = take_limits(cli, &l.f)) || (r = launch_command(cli, argc && !strcmp(argv[-1], "--"), argc, argv, &l)) ||
+	    (r = take_prompt(cli, &file, &l.f)) || (r = open_store(cli)) || (r = take_settings(cli, &l.f)) || (r = take_remote(cli, &l.f)) ||
 	    (o.resume && (r = take_parent(cli, &l))))
 		return r;
 	return o.queue ? queue(cli, &l) : launch_run(cli, &l, can_ask(cli));

@@ -84,6 +84,23 @@ int secret_input(struct cli *cli, const char *prompt, struct secret_bytes *ret_b
 	return 0;
 }
 
+/* Past stdio, whose buffer nobody would wipe. */
+int secret_print(struct cli *cli, const struct secret_bytes *value)
+{
+	size_t done = 0;
+
+	while (done < value->len) {
+		ssize_t n = write(STDOUT_FILENO, value->data + done, value->len - done);
+
+		if (n < 0 && errno != EINTR)
+			return cli_error(cli, EXIT_FAILED, "cannot write the secret: %s", strerror(errno));
+		done += n > 0 ? (size_t)n : 0;
+	}
+	if (isatty(STDOUT_FILENO) && write(STDOUT_FILENO, "\n", 1) < 0)
+		return EXIT_FAILED;
+	return EXIT_DONE;
+}
+
 static int start(const char *command, int *ret_fd, pid_t *ret_pid)
 {
 	char *argv[] = { (char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c", (char *)(uintptr_t)command, NULL };

@@ -13,6 +13,9 @@ int secret_file(struct cli *cli, const char *path, const char *what, int code, s
 /* What comes on standard input, or without echo from the terminal where that is one. */
 int secret_input(struct cli *cli, const char *prompt, struct secret_bytes *ret_b);
 
+/* To standard output. An exit code, with the error told. */
+int secret_print(struct cli *cli, const struct secret_bytes *value);
+
 /* 0, or EXIT_KEY with the error told. twice: a new passphrase is asked for two times. */
 int key_material(struct cli *cli, bool twice, struct key_material *ret_m);
 /* Another one than that of the environment: a file each, or NULL. */

@@ -3,51 +3,10 @@
 #include "src/cmd/keysource.h"
 #include "src/cmd/program.h"
 #include "src/cmd/sync.h"
-#include "src/flow/budget.h"
 #include "src/flow/env.h"
 #include "store/base/json.h"
 #include "store/base/utf8.h"
 #include "store/outbox.h"
-
-/* "30m": a whole number and a unit of the table, or none. */
-struct unit { char letter; int64_t factor; };
-static const struct unit times[] = { { 's', 1000 }, { 'm', 60000 }, { 'h', 3600000 }, { '\0', 1000 } };
-static const struct unit sizes[] = {
-	{ 'k', 1 << 10 }, { 'K', 1 << 10 }, { 'M', 1 << 20 }, { 'G', 1 << 30 }, { 'T', (int64_t)1 << 40 }, { '\0', 1 },
-};
-
-static int parse_amount(const char *text, const struct unit *units, size_t count, int64_t *ret_n)
-{
-	char *end;
-	int64_t n, factor = 0;
-
-	errno = 0;
-	n = strtoll(text, &end, 10);
-	for (size_t i = 0; i < count && end[0] && !end[1]; i++)
-		if (units[i].letter == *end)
-			factor = units[i].factor;
-	if (!*end)
-		factor = units[count - 1].factor;
-	if (errno || *text < '0' || *text > '9' || !factor || __builtin_mul_overflow(n, factor, ret_n))
-		return -EINVAL;
-	return 0;
-}
-
-int launch_time(const char *text, int64_t *ret_ms)
-{
-	int64_t ms;
-	int r = parse_amount(text, times, ARRAY_LEN(times), &ms);
-
-	if (r || ms > LAUNCH_TIME_MAX)
-		return -EINVAL;
-	*ret_ms = ms;
-	return 0;
-}
-
-int launch_size(const char *text, int64_t *ret_bytes)
-{
-	return parse_amount(text, sizes, ARRAY_LEN(sizes), ret_bytes);
-}
 
 void launch_release(struct launch *l)
 {
@@ -79,15 +38,26 @@ static void use_example(struct launch *l)
 	l->f.path = "/proc/self/exe";
 }
 
+int launch_limits(struct cli *cli, struct limits *ret_l)
+{
+	AUTO(buf_release) struct buf why = BUF_INIT;
+	int r = limits_load(cli->st, ret_l, &why);
+
+	return r ? cli_error(cli, cli_exit_code(r), "%s", buf_str(&why)) : 0;
+}
+
 int launch_kept(struct cli *cli, const char *request_id, struct launch *l)
 {
 	struct flow_options *f = &l->f;
+	struct limits limits;
 	int r = generation_by_request(cli->st, request_id, &l->g);
 
+	if (!r && (r = launch_limits(cli, &limits)))
+		return r;
 	if (!r && (r = run_get(cli->st, l->g.id, &l->run)) == -ENOENT) {
 		/* Of before there was this table. */
 		l->run = (struct run){
-			.forgotten = true, .silence_ms = FLOW_SILENCE_MS, .max_bytes = FLOW_BYTES_MAX, .decision_ms = FLOW_DECISION_MS,
+			.forgotten = true, .silence_ms = limits.silence_ms, .max_bytes = limits.max_bytes, .decision_ms = limits.decision_ms,
 		};
 		r = 0;
 	}
@@ -96,7 +66,7 @@ int launch_kept(struct cli *cli, const char *request_id, struct launch *l)
 	f->request_id = l->g.request_id;
 	f->silence_ms = l->run.silence_ms;
 	f->max_bytes = l->run.max_bytes;
-	f->max_log = BUDGET_LOG_MAX;
+	f->max_log = limits.max_log;
 	f->decision_ms = l->run.decision_ms;
 	f->parent_iteration = l->run.parent_iteration;
 	return launch_kept_command(cli, l);
@@ -165,9 +135,10 @@ int launch_run(struct cli *cli, struct launch *l, bool asks)
 	AUTO(flow_result_release) struct flow_result result = { 0 };
 	AUTO(secret_bytes_release) struct secret_bytes key = { 0 };
 	AUTO(view_release) struct view view = { 0 };
+	struct limits limits;
 	int r;
 
-	if ((r = key_given(cli, &key)))
+	if ((r = launch_limits(cli, &limits)) || (r = key_given(cli, &key)))
 		return r;
 	l->f.key = key.data;
 	if (!l->f.argv)
@@ -180,7 +151,7 @@ int launch_run(struct cli *cli, struct launch *l, bool asks)
 	l->f.arg = &view;
 	/* Who answers has to come from elsewhere, and not for ever. */
 	if (!view.prompt.usable && !l->f.decision_ms)
-		l->f.decision_ms = FLOW_DECISION_MS;
+		l->f.decision_ms = limits.decision_ms;
 	if (view.prompt.usable) {
 		l->f.answer_fd = view_answer_fd;
 		l->f.answer = view_answer;

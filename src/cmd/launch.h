@@ -3,6 +3,7 @@
 #define GENSTORE_LAUNCH_H
 
 #include "src/cmd/cmd.h"
+#include "src/config/resolve.h"
 #include "src/flow/flow.h"
 
 #include <limits.h>
@@ -19,18 +20,15 @@ struct launch {
 };
 void launch_release(struct launch *l);
 
-#define LAUNCH_TIME_MAX ((int64_t)10 * 366 * 24 * 3600 * 1000) /* ten years: sums of times stay numbers */
-
-/* "30m", "2h"; "500M". -EINVAL. */
-int launch_time(const char *text, int64_t *ret_ms);
-int launch_size(const char *text, int64_t *ret_bytes);
-
 /* These return 0, or an exit code with the error told. What stands behind --, if anything; dashes: they were there. */
 int launch_command(struct cli *cli, bool dashes, int argc, char **argv, struct launch *l);
 /* A queued or paused generation: all options as they were, and its command unless launch_command() has another one. */
 int launch_kept(struct cli *cli, const char *request_id, struct launch *l);
 /* Only the command and the variables of l->run, where nothing was named here. */
 int launch_kept_command(struct cli *cli, struct launch *l);
+
+/* The settings generate.*. */
+int launch_limits(struct cli *cli, struct limits *ret_l);
 
 /* The names of this process's variables, a JSON array: what run_next() wants to know. */
 int launch_names(struct buf *out);

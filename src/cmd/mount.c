@@ -6,6 +6,7 @@
 #include "fs/mount.h"
 #include "fs/mounts.h"
 #include "fs/view.h"
+#include "src/cmd/setting.h"
 #include "src/cmd/sync.h"
 #include "src/facts/tree.h"
 #include "src/sync/fetch.h"
@@ -122,6 +123,21 @@ static int take_subject(struct cli *cli, struct mount_options *m)
 	return 0;
 }
 
+/* What no option has said: as the settings have it. */
+static int take_settings(struct cli *cli, struct mount_options *m)
+{
+	bool views, hydrate, read_only;
+	int r;
+
+	if ((r = cli_setting_answer(cli, "mount.views", &views)) || (r = cli_setting_answer(cli, "mount.hydrate", &hydrate)) ||
+	    (r = cli_setting_answer(cli, "mount.read_only", &read_only)))
+		return r;
+	m->noviews |= !views && !m->views;
+	m->nohydrate |= !hydrate && !m->hydrate;
+	m->read_only |= read_only && !m->writable;
+	return 0;
+}
+
 static int run(struct cli *cli, int argc, char **argv)
 {
 	struct mount_options m = { .store = cli->store_path, .foreground = o.foreground, .uid = -1, .gid = -1, .hooks = &hooks };
@@ -137,6 +153,7 @@ static int run(struct cli *cli, int argc, char **argv)
 	if ((r = cli_open(cli, GENSTORE_READ_ONLY)))
 		return r;
 	r = take_subject(cli, &m);
+	r = r ? r : take_settings(cli, &m);
 	genstore_free(MOVE(cli->st));
 	if (r)
 		return r;

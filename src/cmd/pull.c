@@ -2,8 +2,19 @@
 #include "src/cmd/away.h"
 #include "src/cmd/keep.h"
 #include "src/cmd/out.h"
+#include "src/cmd/sync.h"
 #include "src/facts/tree.h"
 #include "src/sync/pull.h"
+#include "src/sync/pull_git.h"
+
+static struct {
+	const char *from;
+} o;
+
+static const struct opt options[] = {
+	{ "from", 0, OPT_TEXT, &o.from, "REMOTE", "s3 or github (s3 where a bucket is configured, else github)" },
+	{ 0 },
+};
 
 static void pull_freep(struct pull **p)
 {
@@ -39,6 +50,33 @@ static int bring_back(struct cli *cli, const char *request_id)
 	return EXIT_DONE;
 }
 
+/* What came of it: an exit code. words: why, or what there is to say although it went well. */
+static int tell(struct cli *cli, const char *request_id, const struct generation *g, int r, const struct buf *words)
+{
+	if (r == -EEXIST && !cli->json)
+		cli_note(cli, "%s", buf_str(words));
+	if (r == -EEXIST)
+		return EXIT_DONE;
+	if (r)
+		return cli_error(cli, remote_code(r), "cannot pull '%s': %s", request_id, *buf_str(words) ? buf_str(words) : strerror(-r));
+	keep_tell(cli, g);
+	if (words->len)
+		cli_note(cli, "'%s': %s", request_id, buf_str(words));
+	return EXIT_DONE;
+}
+
+static int pull_history(struct cli *cli, const char *request_id)
+{
+	AUTO(generation_release) struct generation g = { 0 };
+	AUTO(buf_release) struct buf words = BUF_INIT;
+	int r;
+
+	if (!id_is_request(request_id))
+		return cli_usage(cli, "'%s' cannot be a request id", request_id);
+	r = pull_git(cli->st, request_id, &g, &words);
+	return tell(cli, request_id, &g, r, &words);
+}
+
 static int pull_one(struct cli *cli, struct remote *remote, const char *request_id)
 {
 	AUTO(pull_freep) struct pull *p = NULL;
@@ -59,29 +97,34 @@ static int pull_one(struct cli *cli, struct remote *remote, const char *request_
 	progress_begin(&bar, cli, "fetching", 0);
 	r = pull_finish(p, &progress, &g, &words);
 	progress_end(&bar);
-	if (r == -EEXIST && !cli->json)
-		cli_note(cli, "%s", buf_str(&words));
-	if (r == -EEXIST)
-		return EXIT_DONE;
-	if (r)
-		return cli_error(cli, remote_code(r), "cannot pull '%s': %s", request_id, *buf_str(&words) ? buf_str(&words) : strerror(-r));
-	if ((r = tree_note_schema(cli->st, g.id)))
-		cli_debug(cli, "the tables of '%s' were not noted: %s", request_id, strerror(-r));
-	keep_tell(cli, &g);
-	if (words.len)
-		cli_note(cli, "'%s': %s", request_id, buf_str(&words));
-	return EXIT_DONE;
+	int noted = r ? 0 : tree_note_schema(cli->st, g.id);
+
+	if (noted)
+		cli_debug(cli, "the tables of '%s' were not noted: %s", request_id, strerror(-noted));
+	return tell(cli, request_id, &g, r, &words);
+}
+
+/* Where from: what was said, else the first of the two that is configured. */
+static int choose(struct cli *cli, bool *ret_git)
+{
+	AUTO(buf_release) struct buf ignored = BUF_INIT;
+
+	if (o.from && strcmp(o.from, "s3") != 0 && strcmp(o.from, "github") != 0)
+		return cli_usage(cli, "--from takes s3 or github, not '%s'", o.from);
+	*ret_git = o.from ? !strcmp(o.from, "github") : sync_can_send(cli->st, "s3", &ignored) && !sync_can_send(cli->st, "github", &ignored);
+	return 0;
 }
 
 static int run(struct cli *cli, int argc, char **argv)
 {
 	AUTO(remote_release) struct remote remote = { 0 };
 	int done = 0, code = 0, r;
+	bool git = false;
 
-	if ((cli->store_is_default && (r = cli_make_default(cli))) || (r = cli_open_writer(cli)))
+	if ((cli->store_is_default && (r = cli_make_default(cli))) || (r = cli_open_writer(cli)) || (r = choose(cli, &git)))
 		return r;
 	for (int i = 0; i < argc; i++) {
-		r = pull_one(cli, &remote, argv[i]);
+		r = git ? pull_history(cli, argv[i]) : pull_one(cli, &remote, argv[i]);
 		done += !r;
 		code = code ? code : r;
 	}
@@ -89,8 +132,8 @@ static int run(struct cli *cli, int argc, char **argv)
 }
 
 const struct command command_pull = {
-	.name = "pull", .arguments = "ID...", .summary = "fetches generations from the bucket", .run = run, .min_args = 1, .max_args = -1,
+	.name = "pull", .arguments = "ID...", .summary = "fetches generations from the bucket, or from GitHub", .options = options, .run = run, .min_args = 1, .max_args = -1,
 	.more = "ID is the whole request id, as it stands in the bucket: generations/ID/app.tar.gz. What is fetched is kept byte\n"
 		"for byte, with the app, number, parent and time that its metadata.json names. Its prompt is not in the bucket. Of one that\n"
-		"was evicted, or recovered without its bytes, the bytes come back.",
+		"was evicted, or recovered without its bytes, the bytes come back. From GitHub come the commits that sync made, as iterations.",
 };

@@ -105,23 +105,6 @@ static const struct opt get_options[] = {
 	{ 0 },
 };
 
-/* Past stdio, whose buffer nobody would wipe. */
-static int print_value(struct cli *cli, const struct secret_bytes *value)
-{
-	size_t done = 0;
-
-	while (done < value->len) {
-		ssize_t n = write(STDOUT_FILENO, value->data + done, value->len - done);
-
-		if (n < 0 && errno != EINTR)
-			return cli_error(cli, EXIT_FAILED, "cannot write the secret: %s", strerror(errno));
-		done += n > 0 ? (size_t)n : 0;
-	}
-	if (isatty(STDOUT_FILENO) && write(STDOUT_FILENO, "\n", 1) < 0)
-		return EXIT_FAILED;
-	return EXIT_DONE;
-}
-
 static int run_get(struct cli *cli, int argc UNUSED, char **argv)
 {
 	AUTO(secret_bytes_release) struct secret_bytes key = { 0 }, value = { 0 };
@@ -141,7 +124,7 @@ static int run_get(struct cli *cli, int argc UNUSED, char **argv)
 		return r;
 	if ((r = secret_open(cli->st, key.data, &s, &value)))
 		return key_fail(cli, r);
-	return print_value(cli, &value);
+	return secret_print(cli, &value);
 }
 
 static const struct opt rm_options[] = { USER, { 0 } };

@@ -1,58 +1,84 @@
 /* genstore serve */
 #include "src/cmd/keysource.h"
 #include "src/cmd/out.h"
+#include "src/cmd/setting.h"
+#include "src/config/forms.h"
+#include "src/cmd/worker.h"
 #include "src/serve/jwt.h"
 #include "src/serve/serve.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
+#include <sys/wait.h>
 
-enum { DRAIN_MS = 10000, PORT_DEFAULT = 7420 };
+enum { DRAIN_MS = 10000, JOBS_NOT_GIVEN = -1 };
 
 static struct {
-	const char *listen, *log, *jwt;
+	const char *listen, *log, *jwt, *generator;
+	int64_t jobs;
 	bool needs_token;
-} o = { .listen = "127.0.0.1:7420" };
+} o = { .jobs = JOBS_NOT_GIVEN };
 
 static const struct opt options[] = {
-	{ "listen", 'l', OPT_TEXT, &o.listen, "ADDR", "where: [127.0.0.1:]PORT; port 0 is any that is free (127.0.0.1:7420)" },
+	{ "listen", 'l', OPT_TEXT, &o.listen, "ADDR", "where: [127.0.0.1:]PORT; port 0 is any that is free (setting serve.listen: 127.0.0.1:7420)" },
 	{ "access-log", 0, OPT_TEXT, &o.log, "FILE", "a line of JSON for each request, '-' is standard error (none)" },
 	{ "require-token", 0, OPT_FLAG, &o.needs_token, NULL, "refuse whoever has no token (he is the owner)" },
 	{ "jwt-secret-file", 0, OPT_TEXT, &o.jwt, "FILE", "take JSON Web Tokens that are signed with the secret in it, too" },
+	{ "generator", 'g', OPT_TEXT, &o.generator, "COMMAND", "run what is queued: with this command of the shell where it has none" },
+	{ "jobs", 'j', OPT_INT, &o.jobs, "N", "run what is queued, so many at a time (none; with --generator 1)" },
 	{ 0 },
 };
 
-static int parse_listen(struct cli *cli, struct serve_options *so)
+static int take_listen(struct cli *cli, struct serve_options *so)
 {
-	const char *colon = strrchr(o.listen, ':'), *port = colon ? colon + 1 : o.listen;
-	AUTO(free_ptr) char *host = strndup(o.listen, colon ? (size_t)(colon - o.listen) : 0);
-	struct in_addr address = { .s_addr = htonl(INADDR_LOOPBACK) };
+	AUTO(free_ptr) char *set = NULL;
+	const char *text = o.listen;
+	uint32_t address;
+	int r;
 
-	if (!host)
-		return cli_error(cli, EXIT_FAILED, "no memory");
-	if (!*port || strlen(port) > 5 || strspn(port, "0123456789") != strlen(port) || strtol(port, NULL, 10) > UINT16_MAX ||
-	    (colon && strcmp(host, "localhost") != 0 && inet_pton(AF_INET, host, &address) != 1))
-		return cli_usage(cli, "--listen takes an address like 127.0.0.1:%d, not '%s'", PORT_DEFAULT, o.listen);
-	if (ntohl(address.s_addr) != INADDR_LOOPBACK) {
-		if (!o.needs_token)
-			return cli_usage(cli, "'%s' is not on loopback, and whoever reaches the server sees everything; say --require-token", o.listen);
-		so->address = address.s_addr;
-	}
-	so->port = (uint16_t)strtol(port, NULL, 10);
-	so->needs_token = o.needs_token;
+	if (!text && (r = cli_setting(cli, "serve.listen", &set)))
+		return r;
+	text = text ? text : set;
+	if (listen_parse(text, &address, &so->port))
+		return cli_usage(cli, "--listen takes an address like 127.0.0.1:7420, not '%s'", text);
+	if (!(so->needs_token = o.needs_token) && (r = cli_setting_answer(cli, "serve.require_token", &so->needs_token)))
+		return r;
+	if (address == INADDR_LOOPBACK)
+		return 0;
+	if (!so->needs_token)
+		return cli_usage(cli, "'%s' is not on loopback, and whoever reaches the server sees everything; say --require-token", text);
+	so->elsewhere = true;
+	so->address = htonl(address);
 	return 0;
+}
+
+static int check_jobs(struct cli *cli)
+{
+	if (o.generator && !o.generator[strspn(o.generator, " \t\n")])
+		return cli_usage(cli, "--generator is empty");
+	if (o.jobs != JOBS_NOT_GIVEN && (o.jobs < 1 || o.jobs > WORKER_JOBS_MAX))
+		return cli_usage(cli, "--jobs is from 1 to %d", WORKER_JOBS_MAX);
+	return 0;
+}
+
+/* Without a word about it there is no worker. */
+static int take_jobs(struct cli *cli)
+{
+	if (o.jobs != JOBS_NOT_GIVEN)
+		return 0;
+	o.jobs = 0;
+	return o.generator ? cli_setting_number(cli, "work.jobs", &o.jobs) : 0;
 }
 
 static int take_secret(struct cli *cli, struct secret_bytes *secret, struct serve_options *so)
 {
-	int r;
+	int r = o.jwt ? secret_file(cli, o.jwt, "the file of the secret", EXIT_KEY, secret) : cli_setting_secret(cli, "serve.jwt_secret", secret);
 
-	if (!o.jwt)
-		return 0;
-	if ((r = secret_file(cli, o.jwt, "the file of the secret", EXIT_KEY, secret)))
+	if (r || (!o.jwt && !secret->len))
 		return r;
 	if (secret->len < JWT_SECRET_MIN)
-		return cli_error(cli, EXIT_KEY, "the secret in '%s' has %zu bytes, and HS256 needs at least %d", o.jwt, secret->len, JWT_SECRET_MIN);
+		return cli_error(cli, EXIT_KEY, "the secret in '%s' has %zu bytes, and HS256 needs at least %d", o.jwt ? o.jwt : "serve.jwt_secret", secret->len,
+				 JWT_SECRET_MIN);
 	so->jwt_secret = secret->data;
 	so->jwt_secret_n = secret->len;
 	return 0;
@@ -71,7 +97,7 @@ static int open_log(struct cli *cli, FILE **ret_log)
 
 static void tell(const struct cli *cli, const struct serve_options *so, const struct serve *s)
 {
-	const struct in_addr address = { .s_addr = so->address ? so->address : htonl(INADDR_LOOPBACK) };
+	const struct in_addr address = { .s_addr = so->elsewhere ? so->address : htonl(INADDR_LOOPBACK) };
 	AUTO(buf_release) struct buf line = BUF_INIT, url = BUF_INIT;
 	char host[INET_ADDRSTRLEN];
 	struct jw j;
@@ -89,26 +115,53 @@ static void tell(const struct cli *cli, const struct serve_options *so, const st
 	out_flush();
 }
 
-static int run_until_told(struct cli *cli, const struct serve_options *so)
+/* Until a signal ends it, or the worker ends by itself. */
+static int wait_for_end(struct cli *cli, const sigset_t *ending, pid_t *worker)
+{
+	int number, status;
+
+	for (;;) {
+		if (sigwait(ending, &number) || (number == SIGCHLD && (!*worker || waitpid(*worker, &status, WNOHANG) != *worker)))
+			continue;
+		if (number != SIGCHLD)
+			return EXIT_DONE;
+		*worker = 0;
+		return cli_error(cli, EXIT_FAILED, "the worker ended, and the server with it; what it was doing is in the store");
+	}
+}
+
+static int serve_and_work(struct cli *cli, const struct serve_options *so, const sigset_t *ending, const sigset_t *before)
 {
 	AUTO(buf_release) struct buf why = BUF_INIT;
 	struct serve *s = NULL;
-	sigset_t ending;
-	int number, r;
+	pid_t worker = 0;
+	int r = serve_start(so, &s, &why);
+
+	if (r)
+		return cli_error(cli, cli_exit_code(r), "%s", why.len ? buf_str(&why) : strerror(-r));
+	if (o.jobs && (r = worker_start(cli, o.jobs, o.generator, before, &worker)))
+		r = cli_error(cli, EXIT_FAILED, "cannot start a worker: %s", strerror(-r));
+	if (!r) {
+		tell(cli, so, s);
+		r = wait_for_end(cli, ending, &worker);
+	}
+	worker_end(worker);
+	if (!serve_stop(s, DRAIN_MS))
+		cli_note(cli, "an answer that took longer than %d s was cut", DRAIN_MS / 1000);
+	return r;
+}
+
+static int run_until_told(struct cli *cli, const struct serve_options *so)
+{
+	sigset_t ending, before;
 
 	/* Before there are threads: none of them gets these. */
 	sigemptyset(&ending);
 	sigaddset(&ending, SIGINT);
 	sigaddset(&ending, SIGTERM);
-	sigprocmask(SIG_BLOCK, &ending, NULL);
-	if ((r = serve_start(so, &s, &why)))
-		return cli_error(cli, cli_exit_code(r), "%s", why.len ? buf_str(&why) : strerror(-r));
-	tell(cli, so, s);
-	while (sigwait(&ending, &number))
-		;
-	if (!serve_stop(s, DRAIN_MS))
-		cli_note(cli, "an answer that took longer than %d s was cut", DRAIN_MS / 1000);
-	return EXIT_DONE;
+	sigaddset(&ending, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &ending, &before);
+	return serve_and_work(cli, so, &ending, &before);
 }
 
 static int run(struct cli *cli, int argc UNUSED, char **argv UNUSED)
@@ -117,7 +170,7 @@ static int run(struct cli *cli, int argc UNUSED, char **argv UNUSED)
 	struct serve_options so = { .store = cli->store_path };
 	int r;
 
-	if ((r = parse_listen(cli, &so)) || (r = cli_open(cli, 0)) || (r = take_secret(cli, &secret, &so)))
+	if ((r = check_jobs(cli)) || (r = cli_open(cli, 0)) || (r = take_listen(cli, &so)) || (r = take_secret(cli, &secret, &so)) || (r = take_jobs(cli)))
 		return r;
 	/* Its words are those of every command; who answers has handles of his own. */
 	genstore_free(MOVE(cli->st));

@@ -15,15 +15,10 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
-static const struct control_rule rules[CONTROL_WHERES] = {
-	[IS_QUEUED] = { REFUSE, ": it has no workspace yet" }, [IS_RUNNING] = { POST, NULL }, [IS_HELD] = { POST, NULL },
-	[IS_LEFT] = { HERE, NULL }, [IS_OVER] = { REFUSE, ": its iterations are what there is of it" },
-};
-
-static int take_here(struct cli *cli, struct control_request *q)
+static int take_here(struct cli *cli, struct steer *s)
 {
 	int64_t id;
-	int r = checkpoint_of(cli->st, &q->g, "manual", o.label, &id);
+	int r = checkpoint_of(cli->st, &s->g, "manual", o.label, &id);
 
 	return r ? cli_fail(cli, r) : EXIT_DONE;
 }
@@ -31,14 +26,14 @@ static int take_here(struct cli *cli, struct control_request *q)
 /* The one that has come since. */
 static int find_new(struct cli *cli, const struct control_request *q, struct iteration *ret_it)
 {
-	int64_t last = q->newest;
+	int64_t last = q->s.newest;
 	int r;
 
 	for (;;) {
 		AUTO(iteration_release) struct iteration it = { 0 };
 
-		if ((r = iteration_next(cli->st, q->g.id, last, &it)) <= 0)
-			return r ? cli_fail(cli, r) : cli_error(cli, EXIT_FAILED, "no snapshot of '%s' was made; see its log", q->g.request_id);
+		if ((r = iteration_next(cli->st, q->s.g.id, last, &it)) <= 0)
+			return r ? cli_fail(cli, r) : cli_error(cli, EXIT_FAILED, "no snapshot of '%s' was made; see its log", q->s.g.request_id);
 		last = it.id;
 		if (it.number || strcmp(it.snapshot_type, "manual") != 0)
 			continue;
@@ -58,12 +53,12 @@ static int tell(struct cli *cli, const struct control_request *q)
 	if (r)
 		return r;
 	if (!cli->json) {
-		printf("%s@s%lld\n", q->g.request_id, (long long)it.id);
+		printf("%s@s%lld\n", q->s.g.request_id, (long long)it.id);
 		return EXIT_DONE;
 	}
 	out_object(&j, &line, "snapshot");
 	jw_int(&j, "id", it.id);
-	jw_str(&j, "request_id", q->g.request_id);
+	jw_str(&j, "request_id", q->s.g.request_id);
 	jw_str(&j, "snapshot_type", it.snapshot_type);
 	jw_str(&j, "timestamp", it.timestamp);
 	out_json(&j, "metadata", it.metadata);
@@ -77,7 +72,7 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 {
 	AUTO(free_ptr) char *label = o.label ? strdup(o.label) : NULL;
 	AUTO(control_request_release) struct control_request q = {
-		.control = { .kind = CONTROL_SNAPSHOT, .input = label }, .rules = rules, .wait_ms = 4 * CONTROL_WAIT_MS, .here = take_here,
+		.s.control = { .kind = CONTROL_SNAPSHOT, .input = label }, .wait_ms = 4 * CONTROL_WAIT_MS, .here = take_here,
 	};
 	int r;
 

@@ -3,6 +3,7 @@
 #include "src/cmd/keep.h"
 #include "src/cmd/out.h"
 #include "src/cmd/rev.h"
+#include "src/cmd/setting.h"
 #include "src/cmd/sync_state.h"
 #include "src/sync/publish.h"
 #include "src/sync/runner.h"
@@ -19,7 +20,7 @@ static struct {
 
 static const struct opt options[] = {
 	{ "all", 'a', OPT_FLAG, &o.all, NULL, "all generations that have an archive" },
-	{ "to", 0, OPT_TEXT, &o.to, "REMOTES", "where to: s3 (default), github, or s3,github" },
+	{ "to", 0, OPT_TEXT, &o.to, "REMOTES", "where to: s3, github, or s3,github (setting sync.to: s3)" },
 	{ "detach", 'd', OPT_FLAG, &o.detach, NULL, "in the background: 'genstore status' tells how far it is" },
 	{ "cancel", 0, OPT_FLAG, &o.cancel, NULL, "takes out of the outbox what is not synced yet" },
 	{ "watch", 'w', OPT_FLAG, &o.watch, NULL, "keeps at it until Ctrl-C: what fails is tried again, what is new is sent" },
@@ -108,7 +109,7 @@ static void on_synced(struct sync_view *v, const struct sync_news *n)
 	progress_end(&v->progress);
 	if (v->cli->json)
 		print_object(n);
-	else
+	else if (v->cli->verbosity >= 0) /* 'generate -q' prints the request id alone */
 		printf("%s  %s\n", n->request_id, n->url);
 	fflush(stdout);
 }
@@ -438,28 +439,33 @@ static int check_options(struct cli *cli, int argc)
 }
 
 /* Nobody reads there what cannot be sent. */
-static int check_detached(struct cli *cli, int argc)
+static int check_detached(struct cli *cli, const char *to, int argc)
 {
 	AUTO(buf_release) struct buf ignored = BUF_INIT;
 
 	if (o.to || o.all || argc)
-		return sync_check_settings(cli, o.to ? o.to : "s3");
+		return sync_check_settings(cli, to);
 	return sync_can_send(cli->st, "github", &ignored) ? sync_check_settings(cli, "s3") : 0;
 }
 
 static int run(struct cli *cli, int argc, char **argv)
 {
 	AUTO(idlist_release) struct idlist generations = { 0 }, rows = { 0 };
+	AUTO(free_ptr) char *set = NULL;
+	const char *to;
 	int r;
 
 	if ((r = check_options(cli, argc)) || (r = cli_open_writer(cli)) || (r = find_all(cli, argc, argv, &generations)))
 		return r;
 	if (o.cancel)
 		return cancel(cli, &generations, argv);
-	if ((r = queue(cli, o.to ? o.to : "s3", &generations, &rows)))
+	if (!(to = o.to) && (r = cli_setting(cli, "sync.to", &set)))
+		return r;
+	to = to ? to : set;
+	if ((r = queue(cli, to, &generations, &rows)))
 		return r;
 	if (o.detach)
-		return (r = check_detached(cli, argc)) ? r : detach(cli);
+		return (r = check_detached(cli, to, argc)) ? r : detach(cli);
 	return sync_rows(cli, argc && !o.watch ? &rows : NULL, o.watch);
 }
 

@@ -8,6 +8,9 @@
 #include "src/cmd/keep.h"
 #include "src/cmd/launch.h"
 #include "src/cmd/out.h"
+#include "src/cmd/setting.h"
+#include "src/config/value.h"
+#include "src/cmd/worker.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -16,16 +19,16 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-enum { JOBS_MAX = 64, LOOK_MS = 500, NOT_GIVEN = -1 };
+enum { LOOK_MS = 500, NOT_GIVEN = -1 };
 
 static struct {
 	int64_t jobs;
 	bool once;
 	const char *idle_exit;
-} o = { .jobs = 1 };
+} o = { .jobs = NOT_GIVEN };
 
 static const struct opt options[] = {
-	{ "jobs", 'j', OPT_INT, &o.jobs, "N", "so many at a time (default 1)" },
+	{ "jobs", 'j', OPT_INT, &o.jobs, "N", "so many at a time (setting work.jobs: 1)" },
 	{ "once", 0, OPT_FLAG, &o.once, NULL, "ends when nothing is queued any more" },
 	{ "idle-exit", 0, OPT_TEXT, &o.idle_exit, "TIME", "ends when nothing was queued for so long" },
 	{ 0 },
@@ -34,7 +37,7 @@ static const struct opt options[] = {
 struct work {
 	struct cli *cli;
 	char **child_argv;
-	pid_t children[JOBS_MAX];
+	pid_t children[WORKER_JOBS_MAX];
 	int running, signals;
 	size_t done, failed;
 	int ending;        /* signals so far: one interrupts, the next SIGINT cancels */
@@ -67,7 +70,7 @@ static int start_one(struct work *w, const sigset_t *mask)
 	if (!pid)
 		become(w->child_argv, mask, self);
 	setpgid(pid, pid);
-	for (size_t i = 0; i < JOBS_MAX; i++)
+	for (size_t i = 0; i < WORKER_JOBS_MAX; i++)
 		if (!w->children[i]) {
 			w->children[i] = pid;
 			break;
@@ -84,7 +87,7 @@ static void reap(struct work *w)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		int code = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
 
-		for (size_t i = 0; i < JOBS_MAX; i++)
+		for (size_t i = 0; i < WORKER_JOBS_MAX; i++)
 			if (w->children[i] == pid)
 				w->children[i] = 0;
 		w->running--;
@@ -105,7 +108,7 @@ static void take_signals(struct work *w)
 			continue;
 		if (!w->ending++ && w->running)
 			cli_note(w->cli, "stopping %d generation%s; once more cancels them", w->running, w->running == 1 ? "" : "s");
-		for (size_t i = 0; i < JOBS_MAX; i++)
+		for (size_t i = 0; i < WORKER_JOBS_MAX; i++)
 			if (w->children[i] > 0)
 				kill(w->children[i], (int)info.ssi_signo);
 	}
@@ -244,13 +247,14 @@ static int run(struct cli *cli, int argc, char **argv)
 	struct work w = { .cli = cli, .names = BUF_INIT, .idle_ms = o.once ? 0 : NOT_GIVEN };
 	int r;
 
-	if (o.jobs < 1 || o.jobs > JOBS_MAX)
-		return cli_usage(cli, "--jobs is from 1 to %d", JOBS_MAX);
+	if (o.jobs != NOT_GIVEN && (o.jobs < 1 || o.jobs > WORKER_JOBS_MAX))
+		return cli_usage(cli, "--jobs is from 1 to %d", WORKER_JOBS_MAX);
 	if (o.once && o.idle_exit)
 		return cli_usage(cli, "say either --once or --idle-exit");
-	if (o.idle_exit && launch_time(o.idle_exit, &w.idle_ms))
+	if (o.idle_exit && value_time(o.idle_exit, &w.idle_ms))
 		return cli_usage(cli, "--idle-exit takes a time like 90s, 30m or 2h, not '%s'", o.idle_exit);
-	if ((r = launch_command(cli, argc && !strcmp(argv[-1], "--"), argc, argv, &l)) || (r = cli_open_writer(cli)))
+	if ((r = launch_command(cli, argc && !strcmp(argv[-1], "--"), argc, argv, &l)) || (r = cli_open_writer(cli)) ||
+	    (o.jobs == NOT_GIVEN && (r = cli_setting_number(cli, "work.jobs", &o.jobs))))
 		return r;
 	/* Goes on to its processes, which inherit it. */
 	turn = memfd_create("turn", 0);

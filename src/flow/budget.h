@@ -10,7 +10,6 @@
 
 #include "store/base/base.h"
 
-#define BUDGET_LOG_MAX ((int64_t)256 << 20) /* bytes of lines and messages, unless something else is asked for */
 enum {
 	BUDGET_RATE = 8 << 20,   /* bytes a second, for long */
 	BUDGET_BURST = 32 << 20, /* bytes at once, after a while of silence */

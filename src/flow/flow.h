@@ -16,12 +16,9 @@
 enum {
 	FLOW_ITERATIONS_MAX = 1000,
 	FLOW_PROMPT_MAX = 131000, /* bytes: "PROMPT=..." is one string of the environment, at most 128 KiB (execve(2)) */
-	FLOW_SILENCE_MS = 30 * 60 * 1000,
-	FLOW_DECISION_MS = 24 * 3600 * 1000, /* an answer is waited for so long where there is no terminal and nothing is said */
 	FLOW_STOP_MS = 60 * 1000,            /* for a generator that was asked to stop by itself; then it is cancelled */
 	FLOW_RETURN_MS = 90 * 1000, /* for a generator's other processes to connect again, when its own has ended: over its longest back-off */
 };
-#define FLOW_BYTES_MAX ((int64_t)10 << 30)
 
 /* What happens, told while it does. Text is borrowed for the call. */
 struct flow_news {

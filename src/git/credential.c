@@ -1,15 +1,11 @@
 #include "src/git/credential.h"
+#include "src/git/program.h"
 
-#include <fcntl.h>
-#include <spawn.h>
 #include <strings.h>
-#include <sys/wait.h>
 
 /* What GitHub takes for a token's user, and other hosts do not look at. */
 #define TOKEN_USER "x-access-token"
 enum { ANSWER_MAX = 64 << 10 };
-
-extern char **environ;
 
 static void wipe(char **text)
 {
@@ -57,82 +53,13 @@ int git_credential_from_env(const struct git_url *u, struct git_credential *ret_
 	return 0;
 }
 
-/* `git credential WHAT` with pipes to it and from it. */
-static int start(char *what, int *ret_to, int *ret_from, pid_t *ret_pid)
+/* `git credential WHAT`. -ENOENT: it ended with an error. */
+static int run(char *what, const struct buf *question, struct buf *answer)
 {
 	char git[] = "git", credential[] = "credential";
 	char *const argv[] = { git, credential, what, NULL };
-	posix_spawn_file_actions_t actions;
-	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, r;
 
-	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC))
-		r = errno;
-	else if (!(r = posix_spawn_file_actions_init(&actions))) {
-		posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO);
-		posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-		r = posix_spawnp(ret_pid, git, &actions, NULL, argv, environ);
-		posix_spawn_file_actions_destroy(&actions);
-	}
-	close_fd(&in[0]);
-	close_fd(&out[1]);
-	if (r) {
-		close_fd(&in[1]);
-		close_fd(&out[0]);
-		return -r;
-	}
-	*ret_to = in[1];
-	*ret_from = out[0];
-	return 0;
-}
-
-static int write_all(int fd, const struct buf *b)
-{
-	for (size_t at = 0; at < b->len;) {
-		ssize_t n = write(fd, b->data + at, b->len - at);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		at += n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
-static int read_all(int fd, struct buf *out)
-{
-	for (;;) {
-		void *to = buf_reserve(out, 4096);
-		ssize_t n = to ? read(fd, to, 4096) : -1;
-
-		if (!to || out->len > ANSWER_MAX)
-			return -EFBIG;
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (!n)
-			return 0;
-		buf_commit(out, n > 0 ? (size_t)n : 0);
-	}
-}
-
-/* -ENOENT: it ended with an error. */
-static int run(char *what, const struct buf *question, struct buf *answer)
-{
-	AUTO(close_fd) int to = -1;
-	AUTO(close_fd) int from = -1;
-	pid_t pid;
-	int status = 0, r = start(what, &to, &from, &pid), read;
-
-	if (r)
-		return r;
-	r = write_all(to, question);
-	close_fd(&to);
-	to = -1;
-	read = read_all(from, answer);
-	close_fd(&from);
-	from = -1;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	r = r && r != -EPIPE ? r : read;
-	return r ? r : status ? -ENOENT : 0;
+	return git_program(argv, NULL, question, ANSWER_MAX, answer, NULL);
 }
 
 static void describe(const struct git_url *u, struct buf *out)

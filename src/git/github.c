@@ -233,8 +233,9 @@ static int take(struct ask *a, const char *name, struct github_repo *ret_r, stru
 		buf_addf(why, "'%s' is now called '%s' on '%s'; nothing was sent", want, full, g->http.url.host);
 		return -EEXIST;
 	}
-	if (g->is_private && !json_is_true(is_private)) {
-		buf_addf(why, "'%s' is a public repository, and github.private is not 'no'; nothing was sent: make it private", want);
+	if (g->is_private && !g->only_looks && !json_is_true(is_private)) {
+		buf_addf(why, "'%s' is a public repository, and %s; nothing was sent: make it private", want,
+			  g->why_private ? g->why_private : "a private one is wanted");
 		return -EEXIST;
 	}
 	if ((r = web_of(g, &web, why)))
@@ -308,6 +309,10 @@ static int look(struct ask *a, const char *name, struct github_repo *ret_r, stru
 {
 	int r = get(a, name, why);
 
+	if (!r && a->status == 404 && a->g->only_looks) {
+		buf_addf(why, "there is no repository '%s/%s' for this token", a->g->organization, name);
+		return -ENOENT;
+	}
 	if (!r && a->status == 404)
 		r = post(a, name, why);
 	/* Another one made it just now. */

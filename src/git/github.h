@@ -18,6 +18,8 @@ struct github {
 	/* What is asked. */
 	char *api, *organization; /* the caller's */
 	bool is_private;
+	bool only_looks;          /* makes none: -ENOENT; and is content with what is public */
+	const char *why_private;  /* "github.private is not 'no'", for who has a public one; or NULL */
 	git_tick *tick;           /* as in http.h */
 	void (*wait)(void *arg, int64_t seconds); /* told before a wait; or NULL */
 	void *arg;

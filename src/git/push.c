@@ -1,9 +1,10 @@
 #include "src/git/push.h"
+#include "src/config/resolve.h"
 #include "src/git/http.h"
 #include "src/git/pkt.h"
 #include "src/git/report.h"
-#include "store/config.h"
 #include "store/git_pack.h"
+#include "store/git_state.h"
 
 #define ZEROS "0000000000000000000000000000000000000000"
 enum { HEX = 2 * SHA1_SIZE };
@@ -24,7 +25,9 @@ struct update {
 struct job {
 	struct genstore *st;
 	struct git_push *p;
-	struct git_repo *repo;
+	const struct git_repo *repo;
+	struct git_repo *history; /* one of these two has it */
+	struct git_state *state;
 	struct git_http http;
 	struct update *updates; /* repo->ref_count */
 	bool *has, *send;       /* repo->count */
@@ -38,7 +41,8 @@ static void job_release(struct job *j)
 {
 	git_pack_free(j->pack);
 	git_http_close(&j->http);
-	git_repo_free(j->repo);
+	git_repo_free(j->history);
+	git_state_free(j->state);
 	buf_release(&j->head);
 	free(j->updates);
 	free(j->has);
@@ -62,6 +66,7 @@ static int take_ref(struct job *j, const char *line)
 	uint8_t id[SHA1_SIZE];
 	struct update *u;
 	ssize_t commit;
+	bool tag;
 
 	if (strncmp(line, "shallow ", 8) == 0)
 		return fail(j, -EPROTO, "the repository has only a part of its history; push to a whole one");
@@ -73,8 +78,9 @@ static int take_ref(struct job *j, const char *line)
 	if (!(u = bsearch(line + HEX + 1, j->updates, j->repo->ref_count, sizeof(*u), by_name)))
 		return 0;
 	memcpy(u->old, line, HEX);
-	u->stays = commit == (ssize_t)u->ref->commit || strncmp(u->ref->name, "refs/tags/", 10) == 0;
-	j->p->tags_kept += u->stays && commit != (ssize_t)u->ref->commit;
+	tag = strncmp(u->ref->name, "refs/tags/", 10) == 0;
+	u->stays = commit == (ssize_t)u->ref->commit || tag || j->state;
+	j->p->tags_kept += tag && commit != (ssize_t)u->ref->commit;
 	return 0;
 }
 
@@ -201,7 +207,7 @@ static ssize_t next_bytes(void *arg, void *out, size_t n)
 		j->head_at += n;
 		return (ssize_t)n;
 	}
-	got = git_pack_read(j->pack, out, n);
+	got = j->state ? git_state_read(j->state, out, n) : git_pack_read(j->pack, out, n);
 	if (got > 0) {
 		j->p->bytes += got;
 		if (j->p->progress)
@@ -213,11 +219,11 @@ static ssize_t next_bytes(void *arg, void *out, size_t n)
 static int send_pack(struct job *j, int commands)
 {
 	AUTO(buf_release) struct buf body = BUF_INIT;
-	int r = git_pack_open(j->st, j->repo, j->send, j->has, &j->pack);
+	int r = j->state ? 0 : git_pack_open(j->st, j->repo, j->send, j->has, &j->pack);
 
 	if (r)
 		return r;
-	j->p->objects = git_pack_objects(j->pack);
+	j->p->objects = j->state ? git_state_objects(j->state) : git_pack_objects(j->pack);
 	if ((r = git_http_push(&j->http, next_bytes, j, &body, &j->p->words)))
 		return r;
 	return report_read(&body, j->bands, commands, &j->p->words);
@@ -239,6 +245,25 @@ static int make_room(struct job *j)
 	return 0;
 }
 
+/* What is to be there. */
+static int open_source(struct job *j, const struct generation *g)
+{
+	int r;
+
+	if (j->p->state) {
+		if (!(r = git_state_open(j->st, g, &j->state)))
+			j->repo = git_state_repo(j->state);
+		return r;
+	}
+	if ((r = git_repo_of(j->st, g, &j->history)))
+		return r;
+	j->repo = j->history;
+	if (j->repo->head >= 0)
+		return 0;
+	buf_addf(&j->p->words, "'%s' has no finished iteration yet", g->request_id);
+	return -ENODATA;
+}
+
 /* Asks the server what it has: how many refs are to be moved. */
 static int compare(struct job *j, const struct generation *g, const char *text)
 {
@@ -246,12 +271,8 @@ static int compare(struct job *j, const struct generation *g, const char *text)
 	AUTO(buf_release) struct buf body = BUF_INIT;
 	int r;
 
-	if ((r = git_url_parse(text, &url, &j->p->words)) || (r = git_repo_of(j->st, g, &j->repo)))
+	if ((r = git_url_parse(text, &url, &j->p->words)) || (r = open_source(j, g)))
 		return r;
-	if (j->repo->head < 0) {
-		buf_addf(&j->p->words, "'%s' has no finished iteration yet", g->request_id);
-		return -ENODATA;
-	}
 	if ((r = make_room(j)) || (r = git_http_open(&j->http, &url, &j->p->words)))
 		return r;
 	j->http.tick = j->p->tick;
@@ -263,9 +284,9 @@ static int compare(struct job *j, const struct generation *g, const char *text)
 }
 
 /* Whether all is there after the server said no: somebody else was pushing the same, a push before this one that was cut off maybe. */
-static bool has_arrived(struct genstore *st, const struct generation *g, const char *text)
+static bool has_arrived(struct genstore *st, const struct generation *g, const char *text, bool state)
 {
-	AUTO(git_push_release) struct git_push p = { 0 };
+	AUTO(git_push_release) struct git_push p = { .state = state };
 	AUTO(job_release) struct job j = { .st = st, .p = &p };
 
 	return compare(&j, g, text) == 0;
@@ -277,7 +298,7 @@ int git_push(struct genstore *st, const struct generation *g, const char *text, 
 	int r = compare(&j, g, text);
 
 	p->was_there = !r;
-	if (r > 0 && (r = send_pack(&j, r)) == -EPERM && has_arrived(st, g, text)) {
+	if (r > 0 && (r = send_pack(&j, r)) == -EPERM && has_arrived(st, g, text, p->state)) {
 		buf_reset(&p->words);
 		r = 0;
 	}
@@ -293,20 +314,13 @@ int git_push(struct genstore *st, const struct generation *g, const char *text, 
 int git_push_url(struct genstore *st, const struct generation *g, char **ret_url, struct buf *why)
 {
 	AUTO(free_ptr) char *template = NULL;
-	const char *given = getenv("GENSTORE_GIT_REMOTE_TEMPLATE");
-	int r = given && *given ? 0 : config_get(st, "git.remote_template", &template);
+	int r = setting_get(st, "git.remote_template", &template, why);
 
-	if (r) {
-		buf_adds(why, genstore_errmsg(st));
+	if (r)
 		return r;
-	}
-	if (!given || !*given)
-		given = template;
-	if (!given) {
+	if (!template) {
 		buf_adds(why, "no git host is configured; name an address, or 'genstore config set git.remote_template https://HOST/{request_id}'");
 		return -ENODEV;
 	}
-	if ((r = git_url_fill(given, g->request_id, ret_url)) == -EINVAL)
-		buf_adds(why, "git.remote_template has no {request_id} in it: all generations would go to one repository");
-	return r;
+	return git_url_fill(template, g->request_id, ret_url);
 }

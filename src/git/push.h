@@ -9,10 +9,11 @@
 #include "store/generation.h"
 
 struct git_push {
-	/* What is asked. progress can be NULL; bytes of the pack so far. */
+	/* What is asked. state: not its history, but what git_state.h has of it; where there is some already, that is left. progress can be NULL; bytes of the pack so far. */
 	void (*progress)(void *arg, int64_t bytes);
 	int (*tick)(void *arg); /* as in src/git/http.h, or NULL */
 	void *arg;
+	bool state;
 
 	/* What came of it. */
 	char commit[2 * SHA1_SIZE + 1]; /* of refs/heads/main */

@@ -1,13 +1,14 @@
 /* /api/generations: what was generated, and what is asked for. */
 #include "src/cmd/out.h"
+#include "src/config/resolve.h"
 #include "src/flow/flow.h"
-#include "src/serve/api.h"
+#include "src/serve/api_generation.h"
 #include "src/serve/events.h"
 #include "store/app.h"
 
 #include <jansson.h>
 
-enum { PAGE = 100, PAGE_MAX = 1000, ITERATIONS = 10, BODY_MAX = 256 << 10 };
+enum { PAGE = 100, PAGE_MAX = 1000, BODY_MAX = 256 << 10 };
 
 static int not_found(struct request *q)
 {
@@ -16,8 +17,7 @@ static int not_found(struct request *q)
 	return r ? r : 1;
 }
 
-/* By its request id, whole. 1: it was answered that there is none. */
-static int find(struct request *q, struct genstore *st, struct generation *ret_g)
+int generation_find(struct request *q, struct genstore *st, struct generation *ret_g)
 {
 	AUTO(buf_release) struct buf id = BUF_INIT;
 	int r = api_name(q, 0, &id);
@@ -110,18 +110,24 @@ static int write_one(struct genstore *st, const struct generation *g, struct buf
 	return buf_error(out);
 }
 
+int generation_reply(struct request *q, int status, struct genstore *st, const struct generation *g, const char *location)
+{
+	const struct reply_field fields[] = { { "Cache-Control", "no-store" }, { "Location", location }, { 0 } };
+	AUTO(buf_release) struct buf body = BUF_INIT;
+	int r = write_one(st, g, &body);
+
+	return r ? reply_store(q, r, st) : reply_text(q, status, "application/json", &body, fields);
+}
+
 static int show(struct request *q)
 {
 	AUTO(generation_release) struct generation g = { 0 };
-	AUTO(buf_release) struct buf body = BUF_INIT;
 	AUTO(loan_end) struct loan l = { 0 };
 	int r = api_borrow(q, API_READ, &l);
 
-	if (r || (r = find(q, l.st, &g)))
+	if (r || (r = generation_find(q, l.st, &g)))
 		return api_answered(r);
-	if ((r = write_one(l.st, &g, &body)))
-		return reply_store(q, r, l.st);
-	return reply_json(q, 200, &body);
+	return generation_reply(q, 200, l.st, &g, NULL);
 }
 
 static int write_iterations(struct genstore *st, const struct generation *g, struct buf *out)
@@ -163,7 +169,7 @@ static int iterations(struct request *q)
 	AUTO(loan_end) struct loan l = { 0 };
 	int r = api_borrow(q, API_READ, &l);
 
-	if (r || (r = find(q, l.st, &g)))
+	if (r || (r = generation_find(q, l.st, &g)))
 		return api_answered(r);
 	if ((r = write_iterations(l.st, &g, &body)))
 		return reply_store(q, r, l.st);
@@ -178,7 +184,7 @@ static int archive(struct request *q)
 	char etag[HEX_SHA256_SIZE];
 	int r = api_borrow(q, API_READ, &l);
 
-	if (r || (r = find(q, l.st, &g)))
+	if (r || (r = generation_find(q, l.st, &g)))
 		return api_answered(r);
 	if ((r = generation_archive(l.st, &g, &bytes)))
 		return reply_store(q, r, l.st);
@@ -192,7 +198,7 @@ static int remove_one(struct request *q)
 	AUTO(loan_end) struct loan l = { 0 };
 	int r = api_borrow(q, API_WRITE, &l);
 
-	if (r || (r = find(q, l.st, &g)))
+	if (r || (r = generation_find(q, l.st, &g)))
 		return api_answered(r);
 	r = generation_remove(l.st, g.id);
 	if (r == -EBUSY && generation_is_final(g.status) == false)
@@ -235,24 +241,38 @@ static const char *read_request(const json_t *o, struct flow_options *f)
 	if (single && f->max_iterations > 1)
 		return "mode single-shot has one iteration";
 	f->mode = single ? "single-shot" : f->mode ? f->mode : "autonomous";
-	f->max_iterations = single ? 1 : f->max_iterations ? f->max_iterations : ITERATIONS;
+	f->max_iterations = single ? 1 : f->max_iterations;
 	return NULL;
 }
 
 static int answer_created(struct request *q, struct genstore *st, const struct generation *g)
 {
-	AUTO(buf_release) struct buf body = BUF_INIT, at = BUF_INIT;
-	int r = write_one(st, g, &body);
+	AUTO(buf_release) struct buf at = BUF_INIT;
 
-	if (r)
-		return reply_store(q, r, st);
 	buf_addf(&at, "/api/generations/%s", g->request_id);
-	return reply_text(q, 201, "application/json", &body, (const struct reply_field[]){ { "Location", buf_str(&at) }, { 0 } });
+	return generation_reply(q, 201, st, g, buf_str(&at));
+}
+
+/* What was not asked for is as the settings say. 1: it was answered that they cannot be. */
+static int take_limits(struct request *q, struct genstore *st, struct flow_options *f)
+{
+	AUTO(buf_release) struct buf why = BUF_INIT;
+	struct limits l;
+	int r = limits_load(st, &l, &why) ? reply_error(q, 500, buf_str(&why), NULL, false) : 0;
+
+	if (why.len)
+		return r < 0 ? r : 1;
+	f->silence_ms = l.silence_ms;
+	f->max_bytes = l.max_bytes;
+	f->decision_ms = l.decision_ms;
+	f->to = l.to;
+	f->max_iterations = f->max_iterations ? f->max_iterations : l.iterations;
+	return 0;
 }
 
 static int create(struct request *q)
 {
-	struct flow_options f = { .silence_ms = FLOW_SILENCE_MS, .max_bytes = FLOW_BYTES_MAX, .decision_ms = FLOW_DECISION_MS };
+	struct flow_options f = { 0 };
 	AUTO(generation_release) struct generation g = { 0 };
 	AUTO(loan_end) struct loan l = { 0 };
 	json_t *o = json_loadb(buf_str(&q->text), q->text.len, JSON_REJECT_DUPLICATES, NULL);
@@ -261,7 +281,7 @@ static int create(struct request *q)
 
 	if (!r && why)
 		r = reply_error(q, 422, why, NULL, false);
-	else if (!r)
+	else if (!r && !(r = take_limits(q, l.st, &f)))
 		r = (r = flow_queue(l.st, &f, &g)) ? reply_store(q, r, l.st) : answer_created(q, l.st, &g);
 	json_decref(o);
 	return api_answered(r);
@@ -273,7 +293,7 @@ static int events(struct request *q)
 	AUTO(loan_end) struct loan l = { 0 };
 	int r = api_borrow(q, API_READ, &l);
 
-	if (r || (r = find(q, l.st, &g)))
+	if (r || (r = generation_find(q, l.st, &g)))
 		return api_answered(r);
 	return events_reply(q, &l, g.id);
 }

@@ -178,9 +178,7 @@ static int places(const struct aws_settings *set, struct aws *a)
 {
 	int r;
 
-	if ((r = keep(&a->region, either("AWS_REGION", "AWS_DEFAULT_REGION"))) || (r = keep(&a->region, set->region)) ||
-	    (r = keep(&a->endpoint, either("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"))) ||
-	    (r = keep(&a->endpoint, set->endpoint)) || (r = keep(&a->addressing, set->addressing)))
+	if ((r = keep(&a->region, set->region)) || (r = keep(&a->endpoint, set->endpoint)) || (r = keep(&a->addressing, set->addressing)))
 		return r;
 	return keep(&a->ca_bundle, from_env("AWS_CA_BUNDLE"));
 }

@@ -15,7 +15,7 @@ struct aws {
 	char *addressing; /* "path", "virtual" or "auto"; NULL: not said */
 };
 
-/* What the program's own settings say, each NULL or set: behind the environment, before the profile. */
+/* What the program's own settings say, each NULL or set, AWS_REGION, AWS_ENDPOINT_URL and their like among them: before the profile. */
 struct aws_settings { const char *profile, *region, *endpoint, *addressing; };
 
 /*

@@ -1,6 +1,8 @@
 #include "src/sync/publish.h"
+#include "src/config/resolve.h"
 #include "src/git/url.h"
 #include "store/base/clock.h"
+#include "store/event.h"
 
 #include <poll.h>
 
@@ -12,27 +14,6 @@ void hosting_release(struct hosting *h)
 	*h = (struct hosting){ 0 };
 }
 
-static const char *from_env(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && *value ? value : NULL;
-}
-
-/* The environment, which is looked at as a setting is, before the setting; neither: NULL. */
-static int get(struct genstore *st, const char *variable, const char *key, char **ret_value, struct buf *why)
-{
-	const char *given = from_env(variable);
-
-	if (!given)
-		return settings_get(st, key, ret_value, why);
-	if (!setting_find(key)->valid(given)) {
-		buf_addf(why, "%s cannot be '%s'; it is %s", variable, given, setting_find(key)->what);
-		return -EINVAL;
-	}
-	return (*ret_value = strdup(given)) ? 0 : -ENOMEM;
-}
-
 static void cut_slashes(char *text)
 {
 	for (size_t n = strlen(text); n && text[n - 1] == '/';)
@@ -42,22 +23,20 @@ static void cut_slashes(char *text)
 int hosting_load(struct genstore *st, struct hosting *ret_h, struct buf *why)
 {
 	AUTO(hosting_release) struct hosting h = { 0 };
-	AUTO(free_ptr) char *is_private = NULL;
+	int64_t is_private;
 	int r;
 
-	if ((r = settings_get(st, "github.organization", &h.organization, why)) || (r = settings_get(st, "github.private", &is_private, why)) ||
-	    (r = get(st, "GITHUB_API_URL", "github.api", &h.api, why)) ||
-	    (r = get(st, "GENSTORE_GIT_REMOTE_TEMPLATE", "git.remote_template", &h.template, why)))
+	if ((r = setting_get(st, "github.organization", &h.organization, why)) ||
+	    (r = setting_get_number(st, "github.private", &is_private, NULL, why)) || (r = setting_get(st, "github.api", &h.api, why)) ||
+	    (r = setting_get(st, "git.remote_template", &h.template, why)))
 		return r;
 	if (!h.organization && !h.template) {
 		buf_adds(why, "no git host is configured; 'genstore config set github.organization NAME', or git.remote_template for another one, and"
 			      " nothing is sent before");
 		return -ENODEV;
 	}
-	if (!h.api && !(h.api = strdup(GITHUB_API)))
-		return -ENOMEM;
 	cut_slashes(h.api);
-	h.is_private = !is_private || strcmp(is_private, "no");
+	h.is_private = is_private;
 	*ret_h = h;
 	h = (struct hosting){ 0 };
 	return 0;
@@ -98,16 +77,19 @@ void publisher_close(struct publisher *p)
 void published_release(struct published *p)
 {
 	free(p->url);
+	free(p->state_url);
 	*p = (struct published){ 0 };
 }
 
-static int find_repository(struct publisher *p, const char *name, struct github_repo *ret_r, struct buf *why)
+/* state: the one beside the repository of the app. */
+static int find_repository(struct publisher *p, const char *name, bool state, struct github_repo *ret_r, struct buf *why)
 {
 	struct github *g = &p->github;
 
 	g->api = p->set.api;
 	g->organization = p->set.organization;
-	g->is_private = p->set.is_private;
+	g->is_private = state || p->set.is_private;
+	g->why_private = state ? "the log of a generation is for nobody else" : "github.private is not 'no'";
 	g->tick = p->tick;
 	g->wait = p->wait;
 	g->arg = p->arg;
@@ -127,12 +109,12 @@ static int nap(const struct publisher *p, int64_t ms)
 }
 
 /* A repository that was made just now is not everywhere in GitHub at once. */
-static int push(struct publisher *p, const struct generation *g, const char *url, bool made, struct published *ret_p, struct buf *why)
+static int push(struct publisher *p, const struct generation *g, const char *url, bool made, bool state, struct published *ret_p, struct buf *why)
 {
 	int r = -ENOENT;
 
 	for (int i = 0; r == -ENOENT && i < (made ? PUBLISH_TRIES : 1); i++) {
-		AUTO(git_push_release) struct git_push push = { .progress = p->progress, .tick = p->tick, .arg = p->arg };
+		AUTO(git_push_release) struct git_push push = { .progress = p->progress, .tick = p->tick, .arg = p->arg, .state = state };
 
 		if (i && (r = nap(p, PUBLISH_PAUSE_MS)))
 			return r;
@@ -142,10 +124,30 @@ static int push(struct publisher *p, const struct generation *g, const char *url
 			continue;
 		}
 		memcpy(ret_p->commit, push.commit, sizeof(ret_p->commit));
-		ret_p->bytes = push.bytes;
+		ret_p->bytes += push.bytes;
 		ret_p->url = MOVE(push.url);
 	}
 	return r;
+}
+
+/* Beside the repository of the app. What a generator said is nobody else's business. */
+static int publish_state(struct publisher *p, const struct generation *g, struct published *done, struct buf *why)
+{
+	AUTO(published_release) struct published state = { 0 };
+	AUTO(github_repo_release) struct github_repo repo = { 0 };
+	AUTO(buf_release) struct buf name = BUF_INIT;
+	int64_t size = 0;
+	int r = log_size(p->st, g->id, &size);
+
+	if (r || !size)
+		return r;
+	buf_addf(&name, "%s-artifacts", g->request_id);
+	if ((r = buf_error(&name)) || (r = find_repository(p, buf_str(&name), true, &repo, why)) ||
+	    (r = push(p, g, repo.clone_url, repo.made, true, &state, why)))
+		return r;
+	done->bytes += state.bytes;
+	done->state_url = MOVE(repo.url);
+	return 0;
 }
 
 int publish(struct publisher *p, const struct generation *g, struct published *ret_p, struct buf *why)
@@ -156,14 +158,16 @@ int publish(struct publisher *p, const struct generation *g, struct published *r
 	int r;
 
 	if (p->set.organization)
-		r = find_repository(p, g->request_id, &repo, why);
+		r = find_repository(p, g->request_id, false, &repo, why);
 	else
 		r = git_url_fill(p->set.template, g->request_id, &url);
-	if (r || (r = push(p, g, url ? url : repo.clone_url, repo.made, &done, why)))
+	if (r || (r = push(p, g, url ? url : repo.clone_url, repo.made, false, &done, why)))
 		return r;
 	if (repo.url) {
 		free(done.url);
 		done.url = MOVE(repo.url);
+		if ((r = publish_state(p, g, &done, why)))
+			return r;
 	}
 	*ret_p = done;
 	done = (struct published){ 0 };

@@ -37,13 +37,16 @@ int publisher_open(struct publisher *p, struct genstore *st, struct buf *why);
 void publisher_close(struct publisher *p);
 
 struct published {
-	char *url; /* for people */
+	char *url, *state_url; /* for people; state_url NULL: there is no repository of its log and state */
 	char commit[2 * SHA1_SIZE + 1];
 	int64_t bytes;
 };
 void published_release(struct published *p);
 
-/* Errors of github_repository() and git_push(). Words go to why. */
+/*
+ * On GitHub a second repository, request id-artifacts, gets what store/git_state.h has of one that has a log: it is private whatever
+ * github.private says. Errors of github_repository() and git_push(). Words go to why.
+ */
 int publish(struct publisher *p, const struct generation *g, struct published *ret_p, struct buf *why);
 
 #endif

@@ -85,7 +85,7 @@ static int write_failure(struct runner *u, const struct outbox_row *row, int err
 
 static int write_success(struct runner *u, const struct outbox_row *row, const struct published *done)
 {
-	const struct outbox_history h = { .url = done->url, .commit = done->commit };
+	const struct outbox_history h = { .url = done->url, .commit = done->commit, .artifacts_url = done->state_url };
 	int r = outbox_published(u->st, row->id, &h);
 
 	if (r)

@@ -282,7 +282,7 @@ def test_what_is_the_owners_takes_no_token(genstore, cloud):
     """Every command says whose it is: those that read or change the file as a whole are its owner's."""
     owners = {
         "init": [], "work": [], "recover": ["s3://b"], "pull": ["req_x"], "evict": ["req_x"], "serve": [], "key show": [], "check": [], "gc": [], "backup": [cloud.top / "copy"],
-        "migrate": [], "export": [cloud.top / "out", "--format", "files"], "stats": [], "config": [], "audit": [], "user add": ["x"], "user rm": ["bob"],
+        "migrate": [], "export": [cloud.top / "out", "--format", "files"], "stats": [], "config list": [], "config set": ["s3.bucket", "bobs"], "config get": ["s3.bucket"], "config unset": ["s3.bucket"], "audit": [], "user add": ["x"], "user rm": ["bob"],
         "org add": ["x"],
     }
     for command, args in owners.items():

@@ -189,7 +189,7 @@ def test_the_address_can_come_from_a_template(genstore, generate, push, server, 
     req = generate("echo x >x")
     assert "no git host is configured" in push(req, code=2).err
     sql_set("git.remote_template", f"{server.url}/fixed.git")
-    assert "has no {request_id} in it" in push(req, code=2).err
+    assert "it takes an address like https://host/{request_id}" in push(req, code=2).err
     server.repository(f"{req}.git")
     genstore("config", "set", "git.remote_template", f"{server.url}/{{request_id}}.git")
     assert push(req).out.endswith(f" {server.url}/{req}.git\n")
@@ -202,7 +202,7 @@ def test_the_address_can_come_from_a_template(genstore, generate, push, server, 
 ])
 def test_a_setting_of_git_that_cannot_be_is_refused(genstore, store, key, value):
     genstore("config", "set", key, value, code=2)
-    assert [s["value"] for s in genstore("config", "list", "--json").json if s["key"] == key] == [None]
+    assert genstore("config", "list", "--json").json == []
 
 
 @pytest.fixture

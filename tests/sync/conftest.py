@@ -7,6 +7,9 @@ Fixtures
              program under test knows it: the environment has the keys and the endpoint, the store has its name
   lax        the same at s3rver
   proxy      tests/fault/proxy.py in front of radosgw; the program's endpoint is it
+  git_host   git's http-backend behind lighttpd, with TLS (tests/githttp.py)
+  bare, hub  a GitHub (tests/github.py) in front of it, of whose violations a test fails; hub: the store knows its organization, acme
+  sync       sync(...): genstore sync, in whose output there is no token
   synced     synced(request_id): fails unless the bucket has what the store has, to the byte
   made       made(size=0): the request id of a new generation, by import; of that many bytes that do not compress
 """
@@ -19,6 +22,7 @@ import pathlib
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import types
 
@@ -27,6 +31,10 @@ import botocore.config
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+from githttp import BACKEND, LIGHTTPD, TOKEN, git_server  # noqa: E402
+from github import github  # noqa: E402
+
 KEY, SECRET = "AKLOCALMAIN000000001", "localSecretMain/0000000000000000000000+1"
 
 
@@ -174,3 +182,38 @@ def running():
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="session")
+def git_host(tmp_path_factory):
+    if not LIGHTTPD or not BACKEND.exists():
+        pytest.fail("lighttpd and git's http-backend have to be installed: tools/install-deps")
+    with git_server(tmp_path_factory.mktemp("githttp")) as running:
+        yield running
+
+
+@pytest.fixture
+def bare(genstore, store, git_host):
+    """The server and the fake, of which the program knows nothing but the token."""
+    with github(git_host) as fake:
+        for repos in fake.repos.values():
+            repos.clear()
+        genstore.env.update(GIT_SSL_CAINFO=str(git_host.ca), GENSTORE_GIT_TOKEN=TOKEN, GIT_CONFIG_NOSYSTEM="1", GIT_TERMINAL_PROMPT="0",
+                            GITHUB_API_URL=fake.url)
+        yield fake
+    assert fake.violations == []
+
+
+@pytest.fixture
+def hub(genstore, bare):
+    genstore("config", "set", "github.organization", "acme")
+    return bare
+
+
+@pytest.fixture
+def sync(genstore):
+    def run(*args, code=0, **env):
+        done = genstore("sync", *args, code=code, env=env)
+        assert TOKEN not in done.out + done.err and done.err.count("Traceback") == 0
+        return done
+    return run

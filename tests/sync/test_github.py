@@ -1,5 +1,6 @@
 """Generations onto GitHub: repositories that are made and pushed to, read back with git, and what is told meanwhile."""
 
+import json
 import os
 import pathlib
 import re
@@ -9,43 +10,8 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from githttp import BACKEND, LIGHTTPD, TOKEN, USER, git_server  # noqa: E402
+from githttp import TOKEN, USER  # noqa: E402
 from github import error, github  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    if not LIGHTTPD or not BACKEND.exists():
-        pytest.fail("lighttpd and git's http-backend have to be installed: tools/install-deps")
-    with git_server(tmp_path_factory.mktemp("githttp")) as running:
-        yield running
-
-
-@pytest.fixture
-def bare(genstore, store, server):
-    """The server and the fake, of which the program knows nothing but the token."""
-    with github(server) as fake:
-        for repos in fake.repos.values():
-            repos.clear()
-        genstore.env.update(GIT_SSL_CAINFO=str(server.ca), GENSTORE_GIT_TOKEN=TOKEN, GIT_CONFIG_NOSYSTEM="1", GIT_TERMINAL_PROMPT="0",
-                            GITHUB_API_URL=fake.url)
-        yield fake
-    assert fake.violations == []
-
-
-@pytest.fixture
-def hub(genstore, bare):
-    genstore("config", "set", "github.organization", "acme")
-    return bare
-
-
-@pytest.fixture
-def sync(genstore):
-    def run(*args, code=0, **env):
-        done = genstore("sync", *args, code=code, env=env)
-        assert TOKEN not in done.out + done.err and done.err.count("Traceback") == 0
-        return done
-    return run
 
 
 def git(where, *args):
@@ -63,7 +29,11 @@ def settled(genstore, hub, req):
     commit = git(where, "rev-parse", "main").strip()
     shown, = genstore("show", req, "--json").json
     url = f"https://github.example/acme/{req}"
-    assert (shown["github_url"], shown["github_commit"], shown["artifacts_github_url"]) == (url, commit, None)
+    said = bool(genstore("log", req).out)
+    assert (shown["github_url"], shown["github_commit"], shown["artifacts_github_url"]) == (url, commit, f"{url}-artifacts" if said else None)
+    assert (f"{req}-artifacts" in hub.repos["acme"]) == said
+    if said:
+        git(hub.where(f"{req}-artifacts"), "fsck", "--strict", "--full")
     state = state_of(genstore, req)
     assert (state["github"]["state"], state["github"]["url"], state["github"]["commit"], state["github"]["error"]) == ("synced", url, commit, None)
     return where
@@ -102,6 +72,70 @@ def test_a_resumed_generation_has_its_parents_history_in_a_repository_of_its_own
     commits = [git(settled(genstore, hub, r), "log", "--format=%H", "main").split() for r in (first, second)]
     assert len(commits[1]) == 2 and commits[1][1:] == commits[0]
     assert hub.made_at[1] - hub.made_at[0] > 0.9  # a second between writes, as GitHub asks for
+
+
+def state_repository(hub, req):
+    where = hub.where(f"{req}-artifacts")
+    files = git(where, "ls-tree", "-r", "--name-only", "main").split()
+    assert files == [f"leo-artifacts/{name}" for name in ("leo-state.json", "log.txt", "snapshots.json")]
+    return {name.partition("/")[2]: git(where, "show", f"main:{name}") for name in files}
+
+
+def test_its_log_and_state_are_in_a_private_repository_beside_it(genstore, generate, hub, sync):
+    genstore("config", "set", "github.private", "no")
+    genstore("config", "set", "git.prompts", "yes")
+    req = generate("echo hello $ITERATION; echo $ITERATION >n", "--mode", "autonomous", "--max-iterations", "2", "--prompt", "words of mine")
+    sync(req, "--to", "github")
+    settled(genstore, hub, req)
+    assert [hub.repos["acme"][name]["private"] for name in (req, f"{req}-artifacts")] == [False, True]
+    kept = state_repository(hub, req)
+    shown, = genstore("show", req, "--json").json
+    state = json.loads(kept["leo-state.json"])
+    assert {k: state[k] for k in ("request_id", "app_name", "status", "mode", "created_at", "archive_sha256", "current_iteration")} == {
+        k: shown[k] for k in ("request_id", "app_name", "status", "mode", "created_at", "archive_sha256", "current_iteration")}
+    assert state["log_is_whole"] is True and state["log_bytes"] == len(kept["log.txt"])
+    assert "hello 1" in kept["log.txt"] and "hello 2" in kept["log.txt"]
+    rows = [row for row in genstore("snapshots", req, "--json").json if row.pop("message_type") == "snapshot"]
+    assert json.loads(kept["snapshots.json"]) == [
+        {k: row[k] for k in ("iteration_number", "snapshot_type", "timestamp", "files", "bytes", "metadata")} for row in rows]
+    assert "words of mine" not in "".join(kept.values())
+    log = list(hub.log)
+    sync(req, "--to", "github")
+    assert hub.log == log
+
+
+def test_a_long_log_arrives_byte_for_byte(genstore, generate, hub, sync):
+    req = generate("i=0; while [ $i -lt 30000 ]; do echo \"line $i of a long log\"; i=$((i+1)); done; echo x >x")
+    sync(req, "--to", "github")
+    log = state_repository(hub, req)["log.txt"]
+    stamped = [line.partition("  ")[2] for line in log.splitlines()]
+    assert len(log) > 1 << 20 and stamped == [f"line {i} of a long log" for i in range(30000)]
+
+
+def test_what_fails_between_the_two_repositories_is_made_good(genstore, generate, hub, sync):
+    req = generate("echo hello; echo x >x")
+    hub.plan[3] = lambda: error(422, "Repository creation failed.", "only three repositories a day")
+    assert "only three repositories a day" in sync(req, "--to", "github", code=5).err
+    assert state_of(genstore, req)["sync"] == "failed" and git(hub.where(req), "tag").split() == ["iteration-1"]
+    hub.plan.clear()
+    sync(req, "--to", "github")
+    settled(genstore, hub, req)
+    assert len(hub.made_at) == 2
+
+
+def test_a_log_is_not_pushed_where_others_read_and_what_is_there_is_left(genstore, generate, hub, sync):
+    req, other = (generate("echo hello; echo x >x") for _ in range(2))
+    where = hub.add("acme", f"{req}-artifacts", private=False)
+    genstore("config", "set", "github.private", "no")
+    assert "is a public repository, and the log of a generation is for nobody else" in sync(req, "--to", "github", code=1).err
+    assert git(where, "for-each-ref") == ""
+    sync(other, "--to", "github")
+    theirs = hub.where(f"{other}-artifacts")
+    hub.repos["acme"][f"{req}-artifacts"]["private"] = True
+    git(where, "fetch", "-q", str(theirs), "main:main")
+    before = git(where, "for-each-ref")
+    sync(req, "--to", "github")
+    assert git(where, "for-each-ref") == before and state_of(genstore, req)["sync"] == "synced"
 
 
 def test_prompts_stay_at_home_unless_they_are_asked_for(genstore, generate, hub, sync):
@@ -277,7 +311,7 @@ def test_a_repository_that_is_there_empty_is_filled(genstore, made, hub, sync):
     assert len(hub.log) == 1
 
 
-def test_a_repository_that_has_another_history_is_left_alone(genstore, made, hub, sync, server):
+def test_a_repository_that_has_another_history_is_left_alone(genstore, made, hub, sync):
     one, two = made(), made()
     sync(one, "--to", "github")
     where = hub.add("acme", two)
@@ -336,16 +370,16 @@ def test_a_push_that_is_refused_is_told_in_githubs_words(genstore, made, hub, sy
     settled(genstore, hub, req)
 
 
-def test_any_git_host_by_a_template(genstore, made, bare, sync, server):
+def test_any_git_host_by_a_template(genstore, made, bare, sync, git_host):
     req = made()
-    where = server.repository(f"other/{req}.git")
-    genstore("config", "set", "git.remote_template", f"{server.url}/other/{{request_id}}.git")
-    url = f"{server.url}/other/{req}.git"
+    where = git_host.repository(f"other/{req}.git")
+    genstore("config", "set", "git.remote_template", f"{git_host.url}/other/{{request_id}}.git")
+    url = f"{git_host.url}/other/{req}.git"
     assert sync(req, "--to", "github").out == f"{req}  {url}\n"
     assert git(where, "rev-parse", "main").strip() == state_of(genstore, req)["github"]["commit"]
     assert bare.log == [] and genstore("show", req, "--json").json[0]["github_url"] == url
     other = made()
-    assert f"there is no repository '{server.url}/other/{other}.git'" in sync(other, "--to", "github", code=None).err
+    assert f"there is no repository '{git_host.url}/other/{other}.git'" in sync(other, "--to", "github", code=None).err
     assert "the git host is" in genstore("status").err
 
 

@@ -117,25 +117,20 @@ TEST(a_profile_that_is_named_goes_before_the_environment)
 	CHECK_STR(a.endpoint, "https://only-s3");
 }
 
-TEST(the_endpoint_of_s3_in_the_environment_goes_before_all_others)
+TEST(what_the_settings_say_goes_before_the_profile)
 {
 	HOME h = home_make();
 	AUTO(aws_release) struct aws a = { 0 };
 	AUTO(buf_release) struct buf why = BUF_INIT;
 
-	put(&h, "config", "[default]\naws_access_key_id=A\naws_secret_access_key=s\nendpoint_url=http://file\n");
-	setenv("AWS_ENDPOINT_URL", "http://all", 1);
-	setenv("AWS_ENDPOINT_URL_S3", "http://s3//", 1);
-	CHECK_EQ(aws_load(&(struct aws_settings){ 0 }, &a, &why), 0);
-	CHECK_STR(a.endpoint, "http://s3");
-	aws_release(&a);
-	CHECK_EQ(aws_load(&(struct aws_settings){ .endpoint = "http://set", .region = "set" }, &a, &why), 0);
-	CHECK_STR(a.endpoint, "http://s3");
+	put(&h, "config", "[default]\naws_access_key_id=A\naws_secret_access_key=s\nendpoint_url=http://file\nregion=file\n");
+	CHECK_EQ(aws_load(&(struct aws_settings){ .endpoint = "http://set//", .region = "set" }, &a, &why), 0);
+	CHECK_STR(a.endpoint, "http://set");
 	CHECK_STR(a.region, "set");
 	aws_release(&a);
-	unsetenv("AWS_ENDPOINT_URL_S3");
 	CHECK_EQ(aws_load(&(struct aws_settings){ 0 }, &a, &why), 0);
-	CHECK_STR(a.endpoint, "http://all");
+	CHECK_STR(a.endpoint, "http://file");
+	CHECK_STR(a.region, "file");
 }
 
 TEST(keys_that_are_not_there_are_missed_with_words)

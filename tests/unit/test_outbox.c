@@ -158,12 +158,12 @@ TEST(a_setting_is_kept_until_it_is_taken_away)
 
 	CHECK_EQ(config_get(st, "s3.bucket", &value), 0);
 	CHECK(!value);
-	CHECK_EQ(config_set(st, "s3.bucket", "a"), 0);
-	CHECK_EQ(config_set(st, "s3.bucket", "b"), 0);
+	CHECK_EQ(config_set(st, "s3.bucket", "a", NULL), 0);
+	CHECK_EQ(config_set(st, "s3.bucket", "b", NULL), 0);
 	CHECK_EQ(config_get(st, "s3.bucket", &value), 0);
 	CHECK_STR(value, "b");
-	CHECK_EQ(config_unset(st, "s3.bucket"), 0);
-	CHECK_EQ(config_unset(st, "s3.bucket"), -ENOENT);
+	CHECK_EQ(config_unset(st, "s3.bucket", false), 0);
+	CHECK_EQ(config_unset(st, "s3.bucket", false), -ENOENT);
 	CHECK_EQ(config_get(st, "s3.bucket", &gone), 0);
 	CHECK(!gone);
 }

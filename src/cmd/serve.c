@@ -47,6 +47,7 @@ static int take_listen(struct cli *cli, struct serve_options *so)
 		return 0;
 	if (!so->needs_token)
 		return cli_usage(cli, "'%s' is not on loopback, and whoever reaches the server sees everything; say --require-token", text);
+	so->elsewhere = true;
 	so->address = htonl(address);
 	return 0;
 }
@@ -96,7 +97,7 @@ static int open_log(struct cli *cli, FILE **ret_log)
 
 static void tell(const struct cli *cli, const struct serve_options *so, const struct serve *s)
 {
-	const struct in_addr address = { .s_addr = so->address ? so->address : htonl(INADDR_LOOPBACK) };
+	const struct in_addr address = { .s_addr = so->elsewhere ? so->address : htonl(INADDR_LOOPBACK) };
 	AUTO(buf_release) struct buf line = BUF_INIT, url = BUF_INIT;
 	char host[INET_ADDRSTRLEN];
 	struct jw j;

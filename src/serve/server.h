@@ -41,7 +41,8 @@ struct request;
 struct server_options {
 	const struct route *routes; /* route.h */
 	struct wsi_door wsi;
-	in_addr_t address;          /* network order; 0: loopback. Elsewhere no Host is refused: `admit` has to know who comes */
+	bool elsewhere;             /* than on loopback. There no Host is refused: `admit` has to know who comes */
+	in_addr_t address;          /* there; network order, INADDR_ANY: everywhere */
 	uint16_t port;              /* 0: the kernel chooses */
 	unsigned connections;       /* at a time; 0: SERVER_CONNECTIONS_MAX */
 	void *app;                  /* of the routes: request_app() */

@@ -56,6 +56,9 @@ static void put(struct send *x, enum s3_replace how)
 
 	s3_call_release(&x->call);
 	s3_put(&x->call, x->key, s->body, (size_t)s->n, &s->sums, how);
+	s3_describe(&x->call, x->type, x->about, x->about_count);
+	if (*x->replaces)
+		s3_replace_only(&x->call, x->replaces);
 	s3_start(x->s3, &x->call);
 	x->state = SEND_WHOLE;
 }
@@ -139,6 +142,10 @@ static void on_whole(struct send *x)
 		/* What is there was looked up before. */
 		x->plain = true;
 		put(x, S3_REPLACE);
+	} else if (a->r == -ENOENT && *x->replaces) {
+		/* It was removed meanwhile. */
+		*x->replaces = '\0';
+		put(x, S3_ONLY_NEW);
 	} else if (a->r == -EEXIST) {
 		x->was_there = !x->ours;
 		send_look(x);
@@ -178,6 +185,8 @@ static void compare(struct send *x, int64_t size, const char *etag, const char *
 
 	if (r == 1)
 		done(x, etag);
+	else if (r == 0 && *x->replaces && !strcmp(etag, x->replaces) && x->restarts++ < SEND_REWRITES)
+		x->state = send_is_large(x) ? SEND_OPENING : SEND_LOADING;
 	else if (r == 0)
 		conflict(x, size, etag);
 	else if (r == -EAGAIN)

@@ -96,16 +96,28 @@ const char *artifact_remote_state(const struct artifact_remote *o, const struct 
 	return !strcmp(o->state, "synced") && !artifact_remote_is_current(o, a) ? "stale" : o->state;
 }
 
+int artifact_remote_any(struct genstore *st, bool *ret_any)
+{
+	STMT q = db_stmt(&st->db, "SELECT 1 FROM artifact_remotes LIMIT 1");
+	int r = stmt_step(&q);
+
+	*ret_any = r > 0;
+	return r < 0 ? r : 0;
+}
+
 int artifact_remote_count(struct genstore *st, struct artifact_remote_counts *ret_counts)
 {
-	STMT q = db_stmt(&st->db, "SELECT count(*) FILTER (WHERE o.state = 'queued'), count(*) FILTER (WHERE o.state = 'syncing'),"
-				  " count(*) FILTER (WHERE o.state = 'synced'), count(*) FILTER (WHERE o.state = 'failed')"
-				  " FROM artifact_remotes AS o JOIN artifacts AS a ON a.storage_path = o.storage_path");
+	STMT q = db_stmt(&st->db, "SELECT count(*) FILTER (WHERE state = 'queued'), count(*) FILTER (WHERE state = 'syncing'),"
+				  " count(*) FILTER (WHERE state = 'synced' AND same), count(*) FILTER (WHERE state = 'failed'),"
+				  " count(*) FILTER (WHERE state = 'synced' AND NOT same) FROM (SELECT o.state,"
+				  " o.version IS coalesce(c.id, 0) AND o.mime_type IS a.mime_type AND o.metadata IS a.metadata AS same"
+				  " FROM artifact_remotes AS o JOIN artifacts AS a ON a.storage_path = o.storage_path"
+				  " LEFT JOIN artifact_content AS c ON c.artifact_id = a.artifact_id)");
 	int r = stmt_step(&q);
 
 	if (r <= 0)
 		return r < 0 ? r : -EUCLEAN;
-	*ret_counts = (struct artifact_remote_counts){ col_i64(&q, 0), col_i64(&q, 1), col_i64(&q, 2), col_i64(&q, 3) };
+	*ret_counts = (struct artifact_remote_counts){ col_i64(&q, 0), col_i64(&q, 1), col_i64(&q, 2), col_i64(&q, 3), col_i64(&q, 4) };
 	return 0;
 }
 

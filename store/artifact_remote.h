@@ -35,7 +35,9 @@ int artifact_remote_cancel(struct genstore *st, const char *storage_path);
 
 /* Those that wait and are in the store, in the order they came; start with 0. 1, 0 at the end. */
 int artifact_remote_pending(struct genstore *st, int64_t after_id, struct artifact_remote *ret_o);
-struct artifact_remote_counts { int64_t queued, syncing, synced, failed; };
+/* Whether any was ever asked for: tables have no column for it before. */
+int artifact_remote_any(struct genstore *st, bool *ret_any);
+struct artifact_remote_counts { int64_t queued, syncing, synced, failed, stale; }; /* synced: as they are now */
 int artifact_remote_count(struct genstore *st, struct artifact_remote_counts *ret_counts);
 
 /* The steps of who sends; -ENOENT: the row is gone. */

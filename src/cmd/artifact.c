@@ -41,6 +41,6 @@ static const struct command *const group[] = {
 };
 
 const struct command command_artifact = {
-	.name = "artifact", .arguments = "COMMAND", .summary = "typed artifacts of sessions: put, get, list, rm, bundle",
+	.name = "artifact", .arguments = "COMMAND", .summary = "typed artifacts of sessions: put, get, list, rm, bundle, sync, url",
 	.commands = group,
 };

@@ -131,8 +131,11 @@ enum s3_replace { S3_ONLY_NEW, S3_REPLACE };
 void s3_put(struct s3_call *c, const char *key, const void *body, size_t n, const struct s3_sums *sums, enum s3_replace how);
 /* Of a put, or of what begins an upload: another type of content (NULL: as it is), and headers beside it, borrowed. */
 void s3_describe(struct s3_call *c, const char *type, const struct sigv4_pair *more, size_t count);
-/* Of a put, or of what ends an upload: in the place of S3_ONLY_NEW, only where the object that is there has this ETag. -EEXIST: it has another. */
-void s3_replace_only(struct s3_call *c, const char *etag);
+/*
+ * Of a put, or of what ends an upload: in the place of S3_ONLY_NEW, only where the object that is there has this ETag. -EEXIST: it has
+ * another. Amazon takes it with and without quotes, RADOS Gateway without them only, RFC 9110 has them.
+ */
+void s3_replace_only(struct s3_call *c, const char *etag, bool quoted);
 void s3_head(struct s3_call *c, const char *key);
 /*
  * From a byte on, to another or (-1) the end. Without a sink into answer.body. With one, what breaks off goes on where it was, and only if the

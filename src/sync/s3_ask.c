@@ -79,9 +79,9 @@ void s3_describe(struct s3_call *c, const char *type, const struct sigv4_pair *m
 }
 
 /* https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html */
-void s3_replace_only(struct s3_call *c, const char *etag)
+void s3_replace_only(struct s3_call *c, const char *etag, bool quoted)
 {
-	snprintf(c->only, sizeof(c->only), "\"%s\"", etag);
+	snprintf(c->only, sizeof(c->only), quoted ? "\"%s\"" : "%s", etag);
 	for (size_t i = 0; i < c->header_count; i++)
 		if (!strcmp(c->headers[i].name, "if-none-match"))
 			c->headers[i] = (struct sigv4_pair){ "if-match", c->only };

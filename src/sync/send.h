@@ -63,6 +63,7 @@ struct send {
 	struct sha256 hash;
 	int64_t hashed;
 	bool ours; /* we have just written what is there */
+	bool quoted; /* the ETag in If-Match: the other way where this one does not find it */
 	bool plain; /* the server knows no If-None-Match */
 	int rewrites, restarts;
 	struct buf ids; /* of uploads to give up, each with its NUL */

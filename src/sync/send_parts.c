@@ -213,7 +213,7 @@ static void close_upload(struct send *x)
 	s3_call_release(&x->call);
 	s3_upload_end(&x->call, x->key, x->upload.upload_id, &x->manifest, &sums, x->plain ? S3_REPLACE : S3_ONLY_NEW);
 	if (*x->replaces)
-		s3_replace_only(&x->call, x->replaces);
+		s3_replace_only(&x->call, x->replaces, x->quoted);
 	s3_start(x->s3, &x->call);
 	x->state = SEND_CLOSING;
 }
@@ -248,6 +248,8 @@ void send_closing(struct send *x)
 	} else if (a->r == -ESTALE || a->r == -ENOENT) {
 		lost(x);
 	} else if (!a->r || a->r == -EEXIST) {
+		if (!a->r)
+			*x->replaces = '\0';
 		send_look(x);
 	} else {
 		send_fail(x, a->r, buf_str(&a->words));

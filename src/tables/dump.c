@@ -39,9 +39,8 @@ bool dump_leaves_out(const struct dump *d, const struct column *c, const struct 
 {
 	if (d->o->no_secrets && (c->flags & COLUMN_SECRET))
 		return true;
-	/* A setting that is sealed is one; others are not. */
-	if (d->o->no_secrets && !strcmp(d->table->name, "deployment_config") && !strcmp(c->name, "value"))
-		return row[relation_column(d->table, "encrypted")].number != 0;
+	if (d->o->no_secrets && relation_is_secret_setting(d->table, row) && !strcmp(c->name, "value"))
+		return true;
 	return d->o->without_files && c->type == COLUMN_TREE;
 }
 

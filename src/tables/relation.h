@@ -79,6 +79,8 @@ void relation_row(const struct relation *t, const struct stmt *q, struct cell ro
 enum { REAL_TEXT = 32 };
 void real_text(double v, char out[REAL_TEXT]);
 void relation_bind(struct stmt *q, const struct cell *cell);
+/* Whether a row of deployment_config has a secret for its value: one that is sealed, or that should be. */
+bool relation_is_secret_setting(const struct relation *t, const struct cell *row);
 /* A row's key for people: "12", "a uuid, another". */
 void relation_key(const struct relation *t, const struct cell *row, struct buf *out);
 

@@ -38,7 +38,7 @@ struct column {
 /* As such: the time of the import. */
 #define RELATION_NOW "now"
 
-enum { COLUMNS_MAX = 32, RELATION_KEY_MAX = 100 };
+enum { RELATIONS_MAX = 32, COLUMNS_MAX = 32, RELATION_KEY_MAX = 100 };
 
 enum cell_kind { CELL_NULL, CELL_INT, CELL_REAL, CELL_TEXT, CELL_BYTES };
 

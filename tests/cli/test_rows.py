@@ -322,3 +322,24 @@ def test_rows_of_all_are_the_owners_business(genstore, store, folder):
 def test_users_who_are_known_by_their_ids_only_become_users(genstore, store, folder):
     take(genstore, folder(apps=[APPS.replace(LOCAL, ORG)]))
     assert query(store, "SELECT name FROM users WHERE id = ?", ORG) == [(ORG,)]
+
+
+def test_who_reads_an_export_slowly_keeps_nobody_from_writing(genstore, generate):
+    generate("echo one >file")
+    query(genstore.store, "UPDATE generation_requests SET prompt = ?", "x" * 4_000_000)
+    reader = genstore.start("export", "--format", "json")
+    first = os.read(reader.stdout.fileno(), 10)  # it has begun to write, and has to wait for us
+    genstore("user", "add", "carol")
+    generate("echo two >file", "--app-name", "other")
+    rest = reader.stdout.read()
+    assert reader.wait(30) == 0
+    rows = [json.loads(line) for line in (first + rest).splitlines()]
+    assert [row["name"] for row in rows if row["table"] == "users"] == ["local"]
+    assert [row["app_name"] for row in rows if row["table"] == "generation_requests"] == ["app"]
+    assert [row["files_snapshot"] for row in rows if row["table"] == "iteration_snapshots"] == [{"file": "one\n"}]
+
+
+def test_temporary_files_that_cannot_be_made_are_told(genstore, generate):
+    generate("true")
+    told = genstore("export", "--format", "json", code=1, env={"TMPDIR": genstore.home / "nowhere"})
+    assert "cannot keep rows in a temporary file: No such file or directory; TMPDIR can name another folder" in told.err

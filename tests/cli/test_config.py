@@ -104,6 +104,14 @@ def test_the_variables_of_settings_follow_from_their_keys(genstore, config, stor
         assert not variables or variables[0] == "GENSTORE_" + name.upper().replace(".", "_")
 
 
+def test_a_variable_of_a_setting_is_read_in_one_place(genstore, config, store):
+    """Whoever asked the environment beside the table would have an order of his own."""
+    variables = [v for name in all_keys(genstore) for v in config("describe", name, "--json").json[0]["variables"]]
+    assert len(variables) > 25 and len(set(variables)) == len(variables)
+    for path in (p for top in ("src", "fs", "store") for p in (ROOT / top).rglob("*.c") if p.name != "table.c"):
+        assert not [v for v in variables if f'"{v}"' in path.read_text()], path
+
+
 def test_the_flags_that_settings_name_are_those_of_commands(genstore, config, store):
     named = 0
     for name in all_keys(genstore):
@@ -257,6 +265,15 @@ def test_keys_that_this_program_does_not_know_stay_and_are_shown(genstore, confi
     assert set(listed()) == {"ARTIFACTS_BUCKET", "FLY_API"}
 
 
+def test_nothing_in_a_strangers_row_steers_the_terminal(config, sql, listed):
+    sql("INSERT INTO deployment_config (key, value) VALUES (?, ?), ('s3.region', ?)", "x\x1b[2Jy", "a\nb\x1b]0;t\x07", "\x1b[31mred")
+    for command in (["list"], ["list", "--all"], ["get", "s3.region"], ["get", "x\x1b[2Jz"], ["unset", "x\x1b[2Jz"]):
+        told = config(*command, code=None)
+        assert "\x1b" not in told.out + told.err and "\x07" not in told.out, command
+    assert len(config("list").out.splitlines()) == 3
+    assert listed()["x\x1b[2Jy"]["value"] == "a\nb\x1b]0;t\x07"
+
+
 def test_keys_of_old_stores_survive_going_down_and_up_again(genstore, store, sql, listed):
     sql("INSERT INTO deployment_config (key, value, encrypted, description, updated_at) VALUES ('LEGACY_ONE', 'kept', 0, 'words', '2025-12-11T20:30:00Z'),"
         " ('s3.bucket', 'old-bucket', 0, NULL, '2025-12-11T20:30:00Z')")
@@ -376,8 +393,9 @@ def test_a_secret_appears_in_nothing_that_leaves_the_store(genstore, config, key
         for command in (["config", "list"], ["config", "list", "--all"], ["config", "list", "--all", "--json"], ["config", "describe", "serve.jwt_secret"],
                         ["config", "get", "serve.jwt_secret"], ["list", "--json"], ["show", "-", "--json"], ["log", "-"], ["audit"], ["audit", "--json"],
                         ["stats", "--json"], ["check"], ["config", "set", "serve.jwt_secret", SECRET], ["-v", "key", "rotate"],
-                        ["export", tmp_path / f"out{bool(how)}", "--format", "files"], ["generate", "--app-name", "e", "--prompt", "p", "--", "env"]):
-            done = genstore(*command, env=how, code=None)
+                        ["export", tmp_path / f"out{bool(how)}", "--format", "files"], ["export", "--format", "json"], ["export", "--format", "postgres"],
+                        ["generate", "--app-name", "e", "--prompt", "p", "--", "env"]):
+            done = genstore(*command, env=how, code=2 if command[:2] in (["config", "get"], ["config", "set"]) else 0)
             outputs.append(done.out + done.err)
     assert "(secret)" in outputs[1] and all(SECRET not in text for text in outputs)
     assert SECRET not in genstore("log", "e").out

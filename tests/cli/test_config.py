@@ -393,8 +393,9 @@ def test_a_secret_appears_in_nothing_that_leaves_the_store(genstore, config, key
         for command in (["config", "list"], ["config", "list", "--all"], ["config", "list", "--all", "--json"], ["config", "describe", "serve.jwt_secret"],
                         ["config", "get", "serve.jwt_secret"], ["list", "--json"], ["show", "-", "--json"], ["log", "-"], ["audit"], ["audit", "--json"],
                         ["stats", "--json"], ["check"], ["config", "set", "serve.jwt_secret", SECRET], ["-v", "key", "rotate"],
-                        ["export", tmp_path / f"out{bool(how)}", "--format", "files"], ["generate", "--app-name", "e", "--prompt", "p", "--", "env"]):
-            done = genstore(*command, env=how, code=None)
+                        ["export", tmp_path / f"out{bool(how)}", "--format", "files"], ["export", "--format", "json"], ["export", "--format", "postgres"],
+                        ["generate", "--app-name", "e", "--prompt", "p", "--", "env"]):
+            done = genstore(*command, env=how, code=2 if command[:2] in (["config", "get"], ["config", "set"]) else 0)
             outputs.append(done.out + done.err)
     assert "(secret)" in outputs[1] and all(SECRET not in text for text in outputs)
     assert SECRET not in genstore("log", "e").out

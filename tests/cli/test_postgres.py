@@ -77,6 +77,7 @@ def full(genstore, generate, tree, sql, tmp_path):
     (tmp_path / "main.tf").write_text("x")
     genstore("artifact", "put", "--session", "it's \\a session", "--conversation", "c", "--org", ORG, "--type", "terraform", tmp_path / "main.tf")
     genstore("secret", "set", "github", input="gho_Plain7Value9That1Nobody3Sees5")
+    genstore("config", "set", "serve.jwt_secret", input="jwt+Plain5/Value3_of_thirty_two_bytes")
     genstore("token", "add", "--user", "local")
     genstore("token", "add", "--user", "local", "--s3")
     genstore("config", "set", "s3.region", "eu-west-1")
@@ -133,7 +134,8 @@ def test_what_goes_into_postgres_comes_back_row_by_row(full, pg, tmp_path):
     assert {k: v for k, v in before.items() if k[0] not in own} == {k: v for k, v in after.items()
                                                                   if not (k[0] == "audit_log" and v["action"] == "table.import")}
     # Sealed as they were, and hashes: what the JSON does not show.
-    for table, columns in (("user_secrets", "id, encrypted_token"), ("tokens", "id, token_hash"), ("access_keys", "access_key_id, encrypted_secret")):
+    for table, columns in (("user_secrets", "id, encrypted_token"), ("tokens", "id, token_hash"), ("access_keys", "access_key_id, encrypted_secret"),
+                           ("deployment_config", "key, value")):
         for store in (full.store, full.store.with_suffix(".first")):
             db = sqlite3.connect(store)
             rows = db.execute(f"SELECT {columns} FROM {table} ORDER BY 1").fetchall()
@@ -333,7 +335,7 @@ def test_a_redacted_export_loads_and_comes_back_without_secrets(full, pg, tmp_pa
     folder = pg.copy_out(tmp_path / "csv")
     fresh(full)
     said = full("import", "--format", "postgres-csv", folder)
-    assert "3 rows were left out: the secret that they are there for is not in them" in said.err
+    assert "4 rows were left out: the secret that they are there for is not in them" in said.err
     # Into the store that has them it is nothing new.
     full.store.unlink()
     full.store.with_suffix(".first").rename(full.store)

@@ -5,6 +5,7 @@
 #include "src/cmd/out.h"
 #include "src/tables/dump.h"
 #include "src/tables/secrets.h"
+#include "src/tables/spool.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -86,13 +87,10 @@ static void tell_trouble(void *arg, const char *table, const char *key, const ch
 	cli_error(w->cli, EXIT_FAILED, "cannot export '%s' of row '%s' of '%s': %s", column, key, table, why);
 }
 
-/* In a folder for what is temporary, without a name. */
 static int open_aside(struct cli *cli, int *ret_fd)
 {
-	const char *folder = getenv("TMPDIR");
-
-	*ret_fd = open(folder && *folder ? folder : "/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	return *ret_fd < 0 ? cli_error(cli, EXIT_FAILED, "cannot make a temporary file: %s; name another folder in TMPDIR, or a file with -o", strerror(errno)) : 0;
+	*ret_fd = spool_temporary();
+	return *ret_fd < 0 ? cli_error(cli, EXIT_FAILED, "cannot make a temporary file: %s; TMPDIR can name another folder", strerror(-*ret_fd)) : 0;
 }
 
 static int open_output(struct writing *w)

@@ -5,6 +5,7 @@ enum { WRITE_AT = 1 << 20 };
 
 static void dump_release(struct dump *d)
 {
+	spool_release(&d->spool);
 	buf_release(&d->out);
 	buf_release(&d->tree);
 	for (size_t i = 0; i < ARRAY_LEN(d->texts); i++)
@@ -39,9 +40,8 @@ bool dump_leaves_out(const struct dump *d, const struct column *c, const struct 
 {
 	if (d->o->no_secrets && (c->flags & COLUMN_SECRET))
 		return true;
-	/* A setting that is sealed is one; others are not. */
-	if (d->o->no_secrets && !strcmp(d->table->name, "deployment_config") && !strcmp(c->name, "value"))
-		return row[relation_column(d->table, "encrypted")].number != 0;
+	if (d->o->no_secrets && relation_is_secret_setting(d->table, row) && !strcmp(c->name, "value"))
+		return true;
 	return d->o->without_files && c->type == COLUMN_TREE;
 }
 
@@ -73,15 +73,15 @@ static bool is_text(enum column_type type)
 	return type == COLUMN_TEXT || type == COLUMN_JSON || type == COLUMN_TREE;
 }
 
-static json_t *parse(const struct cell *cell)
+static json_t *parse(const struct cell *cell, size_t flags)
 {
-	return json_loadb(cell->text, cell->n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	return json_loadb(cell->text, cell->n, JSON_DECODE_ANY | JSON_ALLOW_NUL | flags, NULL);
 }
 
 /* JSON in which characters that need no escape have none: a value is not missed for being written as \u0061. */
 static char *plainly(const struct cell *cell)
 {
-	AUTO(json_unref) json_t *v = memmem(cell->text, cell->n, "\\u", 2) || memmem(cell->text, cell->n, "\\/", 2) ? parse(cell) : NULL;
+	AUTO(json_unref) json_t *v = memmem(cell->text, cell->n, "\\u", 2) || memmem(cell->text, cell->n, "\\/", 2) ? parse(cell, JSON_REJECT_DUPLICATES) : NULL;
 
 	return v ? json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
 }
@@ -89,6 +89,30 @@ static char *plainly(const struct cell *cell)
 static bool is_json(enum column_type type)
 {
 	return type == COLUMN_JSON || type == COLUMN_TREE;
+}
+
+/* Base64 with something taken out is none: the whole file becomes ***, and the tree stays one. */
+static int mend_tree(struct dump *d, int i, struct cell *cell)
+{
+	AUTO(json_unref) json_t *files = memmem(cell->text, cell->n, "{\"base64\":", 10) ? parse(cell, JSON_REJECT_DUPLICATES) : NULL;
+	AUTO(free_ptr) char *mended = NULL;
+	const char *path;
+	json_t *file;
+
+	json_object_foreach(files, path, file) {
+		const char *coded = json_string_value(json_object_get(file, "base64"));
+
+		if (coded && strstr(coded, "***") && json_object_set_new(files, path, json_string("***")))
+			return -ENOMEM;
+	}
+	if (!files)
+		return 0;
+	if (!(mended = json_dumps(files, JSON_ENCODE_ANY | JSON_COMPACT)))
+		return -ENOMEM;
+	buf_reset(&d->texts[i]);
+	buf_adds(&d->texts[i], mended);
+	point_at(cell, &d->texts[i]);
+	return buf_error(&d->texts[i]);
 }
 
 static int replace(struct dump *d, int i, struct cell *cell)
@@ -105,12 +129,12 @@ static int replace(struct dump *d, int i, struct cell *cell)
 	d->result.replaced += n;
 	point_at(cell, to);
 	if (c->type == COLUMN_JSON) {
-		AUTO(json_unref) json_t *v = parse(cell);
+		AUTO(json_unref) json_t *v = parse(cell, 0);
 
 		if (!v)
 			dump_trouble(d, c, "a secret is a part of its JSON and cannot be taken out");
 	}
-	return 0;
+	return c->type == COLUMN_TREE ? mend_tree(d, i, cell) : 0;
 }
 
 /* The row as the other side is to see it. */
@@ -131,15 +155,48 @@ static int prepare(struct dump *d, struct cell row[COLUMNS_MAX])
 	return r;
 }
 
+/* Whatever it is about, it is not about something of the store's. */
+static int spool_failed(struct dump *d, int r)
+{
+	return store_fail(d->st, -EIO, "cannot keep rows in a temporary file: %s; TMPDIR can name another folder", strerror(-r));
+}
+
+static int spool_table(struct dump *d, const struct relation *t)
+{
+	STMT q = db_stmt(&d->st->db, t->select);
+	struct cell row[COLUMNS_MAX];
+	int r, width = relation_width(t), failed = 0;
+
+	while (!failed && (r = stmt_step(&q)) > 0) {
+		relation_row(t, &q, row);
+		failed = spool_put(&d->spool, row, width);
+	}
+	if (failed || (!r && (failed = spool_end(&d->spool))))
+		return spool_failed(d, failed);
+	if (!r && t->sequence)
+		r = db_number(&d->st->db, t->sequence, &d->highest[t - relations]);
+	return r;
+}
+
+/* All rows of one moment. */
+static int spool_all(struct dump *d)
+{
+	TXN t = txn_begin_read(&d->st->db);
+	int r = t.error;
+
+	for (const struct relation *of = relations; of->name && !r; of++)
+		if (d->format->has(of))
+			r = spool_table(d, of);
+	return r;
+}
+
 static int rows(struct dump *d)
 {
-	STMT q = db_stmt(&d->st->db, d->table->select);
 	struct cell row[COLUMNS_MAX];
 	int r;
 
 	d->row = row;
-	while ((r = stmt_step(&q)) > 0) {
-		relation_row(d->table, &q, row);
+	while ((r = spool_next(&d->spool, row, relation_width(d->table))) > 0) {
 		if ((r = prepare(d, row)) || (r = d->format->row(d)))
 			break;
 		d->result.rows++;
@@ -147,7 +204,7 @@ static int rows(struct dump *d)
 			break;
 	}
 	d->row = NULL;
-	return r;
+	return r == -EIO ? spool_failed(d, r) : r;
 }
 
 static int run(struct dump *d)
@@ -170,9 +227,12 @@ static int run(struct dump *d)
 int dump_run(struct genstore *st, const struct dump_options *o, const struct dump_format *format, struct dump_result *ret_result)
 {
 	AUTO(dump_release) struct dump d = { .st = st, .o = o, .format = format };
-	TXN t = txn_begin_read(&st->db);
-	int r = t.error ? t.error : run(&d);
+	int r = spool_open(&d.spool);
 
+	if (r)
+		r = spool_failed(&d, r);
+	else if (!(r = spool_all(&d)))
+		r = (r = spool_rewind(&d.spool)) ? spool_failed(&d, r) : run(&d);
 	*ret_result = d.result;
 	return r;
 }

@@ -1,5 +1,5 @@
 /*
- * A store's rows as text: SQL that psql loads into PostgreSQL, or JSON lines. Everything is of one moment of the store, and a row at a time is in memory.
+ * A store's rows as text: SQL that psql loads into PostgreSQL, or JSON lines. Rows are of one moment of the store, and one at a time is in memory.
  */
 #ifndef GENSTORE_TABLES_DUMP_H
 #define GENSTORE_TABLES_DUMP_H

@@ -3,12 +3,15 @@
 #define GENSTORE_TABLES_DUMP_INSIDE_H
 
 #include "src/tables/dump.h"
+#include "src/tables/spool.h"
 
 struct dump {
 	struct genstore *st;
 	const struct dump_options *o;
 	struct dump_result result;
 	const struct dump_format *format;
+	struct spool spool;
+	int64_t highest[RELATIONS_MAX]; /* of the table with that place: the highest id ever given */
 	struct buf out;
 	/* Of the row at hand. */
 	const struct relation *table;

@@ -154,14 +154,11 @@ static int row(struct dump *d)
 /* Ids that were given once are not given again, there neither. */
 static int table_end(struct dump *d)
 {
-	int64_t highest = 0;
-	int r;
+	int64_t highest = d->highest[d->table - relations];
 
 	buf_adds(&d->out, "\\.\n");
 	if (!d->table->sequence)
 		return 0;
-	if ((r = db_number(&d->st->db, d->table->sequence, &highest)))
-		return r;
 	return buf_addf(&d->out, "ALTER SEQUENCE %s_id_seq RESTART WITH %lld;\n", d->table->name, (long long)min_i64(highest + 1, INT32_MAX));
 }
 

@@ -49,11 +49,6 @@ static int same_tree(struct load *l, const struct cell *column, const struct cel
 
 static int same_cell(struct load *l, const struct column *c, const struct cell *here, const struct cell *given, bool *ret_same)
 {
-	/* What was left out says nothing. */
-	if (given->assumed || ((c->flags & COLUMN_SECRET) && given->kind == CELL_NULL)) {
-		*ret_same = true;
-		return 0;
-	}
 	*ret_same = here->kind == given->kind;
 	if (!*ret_same || here->kind == CELL_NULL)
 		return 0;
@@ -95,6 +90,16 @@ static int differs(struct load *l, const struct relation *t, const struct cell *
 		      strcmp(t->name, "audit_log") ? "" : ": this store has a trail of its own, so leave audit_log.csv out of the folder");
 }
 
+/* What was left out, or never was there, says nothing. */
+static bool says_nothing(const struct relation *t, const struct cell *cells, int i)
+{
+	bool secret = t->columns[i].flags & COLUMN_SECRET;
+
+	if (relation_is_secret_setting(t, cells) && !strcmp(t->columns[i].name, "value"))
+		secret = true;
+	return cells[i].assumed || (secret && cells[i].kind == CELL_NULL);
+}
+
 /* 1: it is there and the same, 0: it is not there. */
 static int compare(struct load *l, const struct relation *t, const struct cell *cells)
 {
@@ -111,6 +116,8 @@ static int compare(struct load *l, const struct relation *t, const struct cell *
 	for (int i = t->keys; t->columns[i].name; i++) {
 		/* Every store made its local user by itself. */
 		if (is_local(t, cells) && t->columns[i].type == COLUMN_TIME)
+			continue;
+		if (says_nothing(t, cells, i))
 			continue;
 		if ((r = same_cell(l, &t->columns[i], &here[i], &cells[i], &same)))
 			return r;
@@ -182,17 +189,17 @@ static int meet(struct load *l, const struct relation *t, const struct cell *cel
 /* A sealed value, a hash: what the row is there for. */
 static bool lacks_secret(const struct relation *t, const struct cell *cells)
 {
-	if (!strcmp(t->name, "deployment_config"))
-		return cells[relation_column(t, "encrypted")].number && cells[relation_column(t, "value")].kind == CELL_NULL;
+	if (relation_is_secret_setting(t, cells))
+		return cells[relation_column(t, "value")].kind == CELL_NULL;
 	for (int i = 0; t->columns[i].name; i++)
 		if ((t->columns[i].flags & COLUMN_SECRET) && cells[i].kind == CELL_NULL)
 			return true;
 	return false;
 }
 
-static bool has_secret(const struct relation *t)
+static bool has_secret(const struct relation *t, const struct cell *cells)
 {
-	return !strcmp(t->name, "user_secrets") || !strcmp(t->name, "access_keys");
+	return relation_is_secret_setting(t, cells) || !strcmp(t->name, "user_secrets") || !strcmp(t->name, "access_keys");
 }
 
 static int put_new(struct load *l, const struct relation *t, struct cell *cells)
@@ -227,7 +234,7 @@ int row_put(struct load *l, const struct relation *t, struct cell *cells)
 		l->result.no_secret++;
 		return 0;
 	}
-	l->result.sealed += has_secret(t);
+	l->result.sealed += has_secret(t, cells);
 	counts->added++;
 	return put_new(l, t, cells);
 }

@@ -1,4 +1,5 @@
 #include "src/tables/relation_inside.h"
+#include "src/config/setting.h"
 
 #include <math.h>
 
@@ -96,6 +97,16 @@ void relation_key(const struct relation *t, const struct cell *row, struct buf *
 		else
 			buf_adds(out, "NULL");
 	}
+}
+
+bool relation_is_secret_setting(const struct relation *t, const struct cell *row)
+{
+	const struct setting *s;
+
+	if (strcmp(t->name, "deployment_config") != 0)
+		return false;
+	s = row[0].kind == CELL_TEXT ? setting_find(row[0].text) : NULL;
+	return (s && s->type == SETTING_SECRET) || row[relation_column(t, "encrypted")].number;
 }
 
 static int move(struct genstore *st, int64_t id, const char *status)

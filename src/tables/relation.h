@@ -38,7 +38,7 @@ struct column {
 /* As such: the time of the import. */
 #define RELATION_NOW "now"
 
-enum { COLUMNS_MAX = 32, RELATION_KEY_MAX = 100 };
+enum { RELATIONS_MAX = 32, COLUMNS_MAX = 32, RELATION_KEY_MAX = 100 };
 
 enum cell_kind { CELL_NULL, CELL_INT, CELL_REAL, CELL_TEXT, CELL_BYTES };
 
@@ -79,6 +79,8 @@ void relation_row(const struct relation *t, const struct stmt *q, struct cell ro
 enum { REAL_TEXT = 32 };
 void real_text(double v, char out[REAL_TEXT]);
 void relation_bind(struct stmt *q, const struct cell *cell);
+/* Whether a row of deployment_config has a secret for its value: one that is sealed, or that should be. */
+bool relation_is_secret_setting(const struct relation *t, const struct cell *row);
 /* A row's key for people: "12", "a uuid, another". */
 void relation_key(const struct relation *t, const struct cell *row, struct buf *out);
 

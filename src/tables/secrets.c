@@ -1,9 +1,11 @@
 #include "src/tables/secrets.h"
+#include "src/config/setting.h"
 
 int secrets_sealed(struct genstore *st, int64_t *ret_count)
 {
 	*ret_count = 0;
 	return db_number(&st->db, "SELECT (SELECT count(*) FROM user_secrets WHERE encrypted_token LIKE 'gs1:%')"
+				  " + (SELECT count(*) FROM deployment_config WHERE encrypted AND value LIKE 'gs1:%')"
 				  " + (SELECT count(*) FROM access_keys)", ret_count);
 }
 
@@ -42,6 +44,21 @@ static int open_all(struct genstore *st, const char *sql, const char *table, con
 	return r;
 }
 
+/* Those that lie in the clear, written by another program. */
+static int collect_settings(struct genstore *st, struct needles *n)
+{
+	STMT q = db_stmt(&st->db, "SELECT key, value FROM deployment_config WHERE NOT encrypted AND value IS NOT NULL");
+	int r;
+
+	while ((r = stmt_step(&q)) > 0) {
+		const struct setting *s = setting_find(col_text(&q, 0));
+
+		if (s && s->type == SETTING_SECRET && (r = needles_add(n, col_text(&q, 1), col_size(&q, 1))))
+			break;
+	}
+	return r;
+}
+
 int secrets_collect(struct genstore *st, const uint8_t *key, struct needles *n)
 {
 	static const char *const columns[] = {
@@ -57,7 +74,9 @@ int secrets_collect(struct genstore *st, const uint8_t *key, struct needles *n)
 
 	for (size_t i = 0; i < ARRAY_LEN(columns) && !r; i++)
 		r = collect_column(st, columns[i], n);
-	if (r || !key)
+	if (r || (r = collect_settings(st, n)) || !key)
+		return r;
+	if ((r = open_all(st, "SELECT value, key, NULL, NULL FROM deployment_config WHERE encrypted AND value LIKE 'gs1:%'", "deployment_config", key, n)))
 		return r;
 	if ((r = open_all(st, "SELECT encrypted_token, id, user_id, provider FROM user_secrets WHERE encrypted_token LIKE 'gs1:%'", "user_secrets", key, n)))
 		return r;

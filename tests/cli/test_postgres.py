@@ -77,6 +77,7 @@ def full(genstore, generate, tree, sql, tmp_path):
     (tmp_path / "main.tf").write_text("x")
     genstore("artifact", "put", "--session", "it's \\a session", "--conversation", "c", "--org", ORG, "--type", "terraform", tmp_path / "main.tf")
     genstore("secret", "set", "github", input="gho_Plain7Value9That1Nobody3Sees5")
+    genstore("config", "set", "serve.jwt_secret", input="jwt+Plain5/Value3_of_thirty_two_bytes")
     genstore("token", "add", "--user", "local")
     genstore("token", "add", "--user", "local", "--s3")
     genstore("config", "set", "s3.region", "eu-west-1")
@@ -133,7 +134,8 @@ def test_what_goes_into_postgres_comes_back_row_by_row(full, pg, tmp_path):
     assert {k: v for k, v in before.items() if k[0] not in own} == {k: v for k, v in after.items()
                                                                   if not (k[0] == "audit_log" and v["action"] == "table.import")}
     # Sealed as they were, and hashes: what the JSON does not show.
-    for table, columns in (("user_secrets", "id, encrypted_token"), ("tokens", "id, token_hash"), ("access_keys", "access_key_id, encrypted_secret")):
+    for table, columns in (("user_secrets", "id, encrypted_token"), ("tokens", "id, token_hash"), ("access_keys", "access_key_id, encrypted_secret"),
+                           ("deployment_config", "key, value")):
         for store in (full.store, full.store.with_suffix(".first")):
             db = sqlite3.connect(store)
             rows = db.execute(f"SELECT {columns} FROM {table} ORDER BY 1").fetchall()
@@ -325,6 +327,17 @@ def test_a_column_that_is_no_more_is_left_out_and_said_where_all_else_is_new(gen
     assert rows_of(genstore)["generation_requests", "1"]["artifacts_github_url"] == "https://github.com/x/y-artifacts"
 
 
+def test_a_tree_with_a_secret_taken_out_is_still_a_tree(genstore, generate, full, pg, tmp_path):
+    assert full is genstore
+    secret = "gho_Plain7Value9That1Nobody3Sees5"
+    rid = generate(f"printf '\\0\\377{secret}' >binary; echo 'token={secret};' >text; echo ok >fine", "--app-name", "leaky")
+    exported(genstore, pg, "--redact")
+    folder = pg.copy_out(tmp_path / "csv")
+    fresh(genstore)
+    assert "cannot be a tree" not in genstore("import", "--format", "postgres-csv", folder).err
+    assert [genstore("cat", f"{rid}@1:{name}").out for name in ("binary", "text", "fine")] == ["***", "token=***;\n", "ok\n"]
+
+
 def test_a_redacted_export_loads_and_comes_back_without_secrets(full, pg, tmp_path):
     exported(full, pg, "--redact")
     assert pg.value("SELECT count(*) FROM user_secrets WHERE encrypted_token IS NOT NULL") == "0"
@@ -333,7 +346,7 @@ def test_a_redacted_export_loads_and_comes_back_without_secrets(full, pg, tmp_pa
     folder = pg.copy_out(tmp_path / "csv")
     fresh(full)
     said = full("import", "--format", "postgres-csv", folder)
-    assert "3 rows were left out: the secret that they are there for is not in them" in said.err
+    assert "4 rows were left out: the secret that they are there for is not in them" in said.err
     # Into the store that has them it is nothing new.
     full.store.unlink()
     full.store.with_suffix(".first").rename(full.store)

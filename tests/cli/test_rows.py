@@ -15,6 +15,7 @@ LOCAL = "00000000-0000-4000-8000-000000000001"
 APP = "11111111-1111-4111-8111-111111111111"
 ORG = "22222222-2222-4222-8222-222222222222"
 PROGRAM = os.environ.get("GENSTORE", str(pathlib.Path(__file__).resolve().parents[2] / "build" / "genstore"))
+JWT = "jwt+Plain5/Value3_of_thirty_two_bytes"
 SECRET = 'ghp_"Plain7\\Value9/That1+Nobody3\tSees5'
 
 
@@ -41,6 +42,7 @@ def leaky(genstore, generate, key, tmp_path):
     assert key.exists()
     genstore("secret", "set", "github", input=SECRET)
     genstore("secret", "set", "short", input="tiny")
+    genstore("config", "set", "serve.jwt_secret", input=JWT)
     token = genstore("token", "add", "--user", "local").out.split()[-1]
     s3_id, s3_secret = genstore("token", "add", "--user", "local", "--s3").out.split()[-2:]
     assert s3_id.startswith("GSAK")
@@ -51,6 +53,7 @@ def leaky(genstore, generate, key, tmp_path):
         (printf '\\000\\377\\001'; cat {secret} {secret}) >binary
         echo 'postgres://user:Pass0Word1@db/x' >.config
         printf '%s' '{json.dumps({"k": SECRET})}' >nested.json
+        echo 'signed with {JWT}'
         echo "{s3_secret} https://bucket/x?X-Amz-Credential=AKIDEXAMPLE%2F20240101%2Fus-east-1&X-Amz-Signature={'ab12' * 16}&x=1"
         echo '{{"type": "log", "line": "{token}"}}'
     """, "--prompt", f"use {SECRET} and {token}", "--app-name", "leaky")
@@ -58,7 +61,7 @@ def leaky(genstore, generate, key, tmp_path):
     escaped = "".join(f"\\u{ord(c):04x}" for c in SECRET)
     query(genstore.store, "UPDATE iteration_snapshots SET metadata = ? WHERE generation_request_id = 1", f'{{"spelt": "{escaped}", "n": 1}}')
     assert rid
-    return [SECRET, token, s3_secret, "Pass0Word1", "ab12" * 16, "AKIDEXAMPLE%2F20240101"]
+    return [SECRET, JWT, token, s3_secret, "Pass0Word1", "ab12" * 16, "AKIDEXAMPLE%2F20240101"]
 
 
 def forms(value):
@@ -75,7 +78,8 @@ def forms(value):
 
 def sealed(store):
     """Whatever the tables keep of secrets."""
-    found = [row[0].encode() for row in query(store, "SELECT encrypted_token FROM user_secrets UNION SELECT encrypted_secret FROM access_keys")]
+    found = [row[0].encode() for row in query(store, "SELECT encrypted_token FROM user_secrets UNION SELECT encrypted_secret FROM access_keys"
+                                                     " UNION SELECT value FROM deployment_config WHERE encrypted")]
     for blob, in query(store, "SELECT token_hash FROM tokens UNION SELECT wrapped FROM store_keys UNION SELECT salt FROM store_keys"):
         found += [blob, blob.hex().encode(), base64.b64encode(blob)]
     assert len(found) >= 6
@@ -137,6 +141,17 @@ def test_text_that_is_not_utf8_is_base64_in_json(genstore, generate):
     row = [json.loads(line) for line in genstore("export", "--format", "json").out.splitlines() if '"generation_requests"' in line][0]
     assert row["prompt"] == {"base64": base64.b64encode(b"a\xffb").decode()}
     assert row["error_message"] == "nul\0inside"
+
+
+@pytest.mark.parametrize("form", ["json", "postgres"])
+def test_a_secret_setting_that_lies_in_the_clear_leaves_neither(genstore, generate, form):
+    generate(f"echo 'signed with {JWT}'")
+    query(genstore.store, "INSERT INTO deployment_config (key, value) VALUES ('serve.jwt_secret', ?), ('s3.region', 'eu-west-1')", JWT)
+    data = genstore("export", "--format", form, "--redact").stdout
+    assert JWT.encode() not in data and b"signed with ***" in data
+    assert b"serve.jwt_secret" in data and b"eu-west-1" in data
+    rows = [json.loads(line) for line in genstore("export", "--format", "json").out.splitlines()]
+    assert {row["key"]: row.get("value") for row in rows if row["table"] == "deployment_config"} == {"serve.jwt_secret": None, "s3.region": "eu-west-1"}
 
 
 def test_redact_wants_the_key_for_what_is_sealed(genstore, key):
@@ -307,3 +322,24 @@ def test_rows_of_all_are_the_owners_business(genstore, store, folder):
 def test_users_who_are_known_by_their_ids_only_become_users(genstore, store, folder):
     take(genstore, folder(apps=[APPS.replace(LOCAL, ORG)]))
     assert query(store, "SELECT name FROM users WHERE id = ?", ORG) == [(ORG,)]
+
+
+def test_who_reads_an_export_slowly_keeps_nobody_from_writing(genstore, generate):
+    generate("echo one >file")
+    query(genstore.store, "UPDATE generation_requests SET prompt = ?", "x" * 4_000_000)
+    reader = genstore.start("export", "--format", "json")
+    first = os.read(reader.stdout.fileno(), 10)  # it has begun to write, and has to wait for us
+    genstore("user", "add", "carol")
+    generate("echo two >file", "--app-name", "other")
+    rest = reader.stdout.read()
+    assert reader.wait(30) == 0
+    rows = [json.loads(line) for line in (first + rest).splitlines()]
+    assert [row["name"] for row in rows if row["table"] == "users"] == ["local"]
+    assert [row["app_name"] for row in rows if row["table"] == "generation_requests"] == ["app"]
+    assert [row["files_snapshot"] for row in rows if row["table"] == "iteration_snapshots"] == [{"file": "one\n"}]
+
+
+def test_temporary_files_that_cannot_be_made_are_told(genstore, generate):
+    generate("true")
+    told = genstore("export", "--format", "json", code=1, env={"TMPDIR": genstore.home / "nowhere"})
+    assert "cannot keep rows in a temporary file: No such file or directory; TMPDIR can name another folder" in told.err

@@ -39,10 +39,11 @@ UNIT_SRC := $(filter-out $(NOT_HERE),$(sort $(wildcard tests/unit/*.c)))
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(filter-out tests/fuzz/replay.c,$(sort $(wildcard tests/fuzz/*.c))))
 FUZZ_S ?= 300
 SCHEMA := $(sort $(wildcard store/schema/*.sql))
+WEB := $(sort $(wildcard src/serve/web/*))
 EXAMPLE := $(sort $(shell find src/example/app -type f 2>/dev/null))
 
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o) $(if $(SCHEMA),$(BUILD)/schema_sql.o)
-BIN_OBJ := $(BIN_SRC:%.c=$(BUILD)/%.o) $(if $(EXAMPLE),$(BUILD)/example_files.o)
+BIN_OBJ := $(BIN_SRC:%.c=$(BUILD)/%.o) $(if $(EXAMPLE),$(BUILD)/example_files.o) $(if $(WEB),$(BUILD)/web_files.o)
 UNIT_OBJ := $(UNIT_SRC:%.c=$(BUILD)/%.o)
 MAIN_OBJ := $(BUILD)/src/main.o
 
@@ -93,10 +94,12 @@ $(BUILD)/schema_sql.c: $(SCHEMA) tools/embed $(BUILD)/files
 	$(call say,EMBED)tools/embed --text schema_files store/schema store/migrate.h >$@
 $(BUILD)/example_files.c: $(EXAMPLE) tools/embed $(BUILD)/files
 	$(call say,EMBED)tools/embed example_files src/example/app src/example/example.h >$@
+$(BUILD)/web_files.c: $(WEB) tools/embed $(BUILD)/files
+	$(call say,EMBED)tools/embed web_files src/serve/web src/serve/web.h >$@
 
 # Two files that are written only when what they list has changed: objects hang on the one, archives on the other.
 $(BUILD)/flags: WANT = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)
-$(BUILD)/files: WANT = $(LIB_SRC) $(BIN_SRC) $(UNIT_SRC) $(SCHEMA) $(EXAMPLE)
+$(BUILD)/files: WANT = $(LIB_SRC) $(BIN_SRC) $(UNIT_SRC) $(SCHEMA) $(EXAMPLE) $(WEB)
 $(BUILD)/flags $(BUILD)/files: FORCE $(if $(filter check demo bench,$(GOALS)),deps)
 	@mkdir -p $(@D); echo '$(WANT)' | cmp -s - $@ || echo '$(WANT)' >$@
 

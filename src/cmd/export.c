@@ -1,4 +1,5 @@
-/* genstore export */
+/* genstore export. Rows are export_tables.c's. */
+#include "src/cmd/export.h"
 #include "fs/export.h"
 #include "src/cmd/out.h"
 #include "store/base/utf8.h"
@@ -6,7 +7,10 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-static struct { const char *format; } o;
+static struct {
+	const char *format;
+	struct export_to to;
+} o;
 
 struct telling {
 	struct cli *cli;
@@ -89,30 +93,52 @@ static int run_files(struct cli *cli, const char *dir)
 
 static const struct {
 	const char *name;
-	int (*run)(struct cli *cli, const char *dir);
+	int (*folder)(struct cli *cli, const char *dir);
+	int (*file)(struct cli *cli, const struct export_to *to);
 } formats[] = {
-	{ "files", run_files },
+	{ "files", run_files, NULL },
+	{ "json", NULL, export_json },
+	{ "postgres", NULL, export_postgres },
 };
 
-static int run(struct cli *cli, int argc UNUSED, char **argv)
+static int run_format(struct cli *cli, size_t i, const char *folder)
 {
 	int r;
 
-	for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
-		if (!o.format || strcmp(o.format, formats[i].name) != 0)
-			continue;
-		return (r = cli_open(cli, GENSTORE_READ_ONLY)) ? r : formats[i].run(cli, argv[0]);
-	}
-	return o.format ? cli_usage(cli, "no format '%s'; there is: files", o.format) : cli_usage(cli, "say --format files");
+	if (formats[i].folder && (o.to.file || o.to.force || o.to.redact || o.to.without_files))
+		return cli_usage(cli, "--format files writes into a folder, as it is: without -o, --force, --redact and --without-files");
+	if (formats[i].folder && !folder)
+		return cli_usage(cli, "name the folder to write into");
+	if (!formats[i].folder && folder)
+		return cli_usage(cli, "--format %s writes one file: name it with -o", formats[i].name);
+	if (!o.to.file)
+		o.to.file = "-";
+	if ((r = cli_open(cli, GENSTORE_READ_ONLY)))
+		return r;
+	return formats[i].folder ? formats[i].folder(cli, folder) : formats[i].file(cli, &o.to);
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+	if (!o.format)
+		return cli_usage(cli, "say --format files, json or postgres");
+	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
+		if (!strcmp(o.format, formats[i].name))
+			return run_format(cli, i, argc ? argv[0] : NULL);
+	return cli_usage(cli, "no format '%s'; there are: files, json, postgres", o.format);
 }
 
 static const struct opt options[] = {
-	{ "format", 0, OPT_TEXT, &o.format, "F", "files: folders and files as the mount shows them" },
+	{ "format", 0, OPT_TEXT, &o.format, "F", "files: as the mount shows them; json: rows as JSON lines; postgres: SQL for psql" },
+	{ "output", 'o', OPT_TEXT, &o.to.file, "FILE", "json, postgres: where to write it, '-' is standard output (-)" },
+	{ "force", 'f', OPT_FLAG, &o.to.force, NULL, "replace FILE" },
+	{ "redact", 0, OPT_FLAG, &o.to.redact, NULL, "without secrets, wherever they are, and searched for them afterwards" },
+	{ "without-files", 0, OPT_FLAG, &o.to.without_files, NULL, "without the files of iterations" },
 	{ 0 },
 };
 
 const struct command command_export = {
-	.name = "export", .arguments = "FOLDER", .summary = "writes what the store holds into a folder", .options = options, .run = run,
-	.min_args = 1, .max_args = 1,
+	.name = "export", .arguments = "--format F [FOLDER]", .summary = "writes what the store holds into a folder, or its rows into a file", .options = options,
+	.run = run, .max_args = 1,
 	.more = "Again into the same folder, it writes what came since.\n",
 };

@@ -37,7 +37,7 @@ static const struct opt options[] = {
 	{ "queue", 0, OPT_FLAG, &o.queue, NULL, "only writes the request, for a worker" },
 	{ "resume", 0, OPT_TEXT, &o.resume, "REV", "the app's next generation, on this tree" },
 	{ "image", 0, OPT_TEXT, &o.image, "IMAGE", "not in this version" },
-	{ "to", 0, OPT_TEXT, &o.to, "REMOTES", "sends it when it is complete: s3, github or s3,github" },
+	{ "to", 0, OPT_TEXT, &o.to, "REMOTES", "sends it when it is complete: s3, github, s3,github or none (setting generate.to)" },
 	{ 0 },
 };
 
@@ -142,14 +142,15 @@ static int refuse_later_ones(struct cli *cli)
 {
 	if (o.image)
 		return cli_usage(cli, "--image is not in this version");
-	return o.to ? sync_check_remotes(cli, o.to) : 0;
+	return o.to && strcmp(o.to, SETTING_NOWHERE) ? sync_check_remotes(cli, o.to) : 0;
 }
 
 /* Where to send it is to be known before the work begins, which can take hours. */
 static int take_remote(struct cli *cli, struct flow_options *f)
 {
-	f->to = o.to;
-	return o.to ? sync_check_settings(cli, o.to) : 0;
+	if (o.to)
+		f->to = strcmp(o.to, SETTING_NOWHERE) ? o.to : NULL;
+	return f->to ? sync_check_settings(cli, f->to) : 0;
 }
 
 /* The default store is made at first use. */
@@ -241,6 +242,7 @@ static int take_settings(struct cli *cli, struct flow_options *f)
 	f->max_bytes = o.max_size ? f->max_bytes : l.max_bytes;
 	f->max_log = o.max_log ? f->max_log : l.max_log;
 	f->max_iterations = f->max_iterations ? f->max_iterations : l.iterations;
+	f->to = l.to;
 	return take_decisions(cli, &l, f);
 }
 

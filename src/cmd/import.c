@@ -1,4 +1,4 @@
-/* genstore import: a folder. An archive is import_archive.c's. */
+/* genstore import: a folder. An archive is import_archive.c's, rows are import_tables.c's. */
 #include "src/cmd/import.h"
 #include "src/cmd/keep.h"
 #include "src/cmd/out.h"
@@ -14,12 +14,13 @@
 enum { NAMES_SHOWN = 5 };
 
 static struct {
-	const char *app_name, *prompt;
+	const char *app_name, *prompt, *format;
 } o;
 
 static const struct opt options[] = {
 	{ "app-name", 'a', OPT_TEXT, &o.app_name, "NAME", "the app it becomes the next generation of" },
 	{ "prompt", 'p', OPT_TEXT, &o.prompt, "P", "what was asked for, where it is known" },
+	{ "format", 0, OPT_TEXT, &o.format, "F", "postgres-csv: rows, from a folder of CSV files that are called like the tables" },
 	{ 0 },
 };
 
@@ -201,6 +202,12 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 	AUTO(free_ptr) char *real = NULL;
 	int r;
 
+	if (o.format && strcmp(o.format, "postgres-csv") != 0)
+		return cli_usage(cli, "no format '%s'; there is: postgres-csv", o.format);
+	if (o.format && (o.app_name || o.prompt))
+		return cli_usage(cli, "rows have their apps and prompts: --format goes without --app-name and --prompt");
+	if (o.format)
+		return import_tables(cli, argv[0]);
 	if ((r = keep_check(cli, o.app_name, o.prompt)))
 		return r;
 	if (is_archive(argv[0]))
@@ -214,6 +221,6 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 }
 
 const struct command command_import = {
-	.name = "import", .access = FOR_USERS, .arguments = "FOLDER|FILE.tar.gz --app-name NAME", .summary = "keeps a folder or an archive as a generation", .options = options,
+	.name = "import", .access = FOR_USERS, .arguments = "FOLDER|FILE.tar.gz --app-name NAME | --format postgres-csv FOLDER", .summary = "keeps a folder or an archive as a generation", .options = options,
 	.run = run, .min_args = 1, .max_args = 1,
 };

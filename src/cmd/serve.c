@@ -61,6 +61,7 @@ static int take_listen(struct cli *cli, struct serve_options *so)
 		return 0;
 	if (!so->needs_token)
 		return cli_usage(cli, "'%s' is not on loopback, and whoever reaches the server sees everything; say --require-token", text);
+	so->elsewhere = true;
 	so->address = htonl(address);
 	return 0;
 }
@@ -76,7 +77,8 @@ static int take_s3(struct cli *cli, struct s3d_options *so, char **ret_bucket)
 		return o.bucket ? cli_usage(cli, "--s3-bucket needs --s3") : 0;
 	if (listen_parse(o.s3, &address, &so->port))
 		return cli_usage(cli, "--s3 takes an address like 127.0.0.1:9000, not '%s'", o.s3);
-	so->address = address == INADDR_LOOPBACK ? 0 : htonl(address);
+	so->elsewhere = address != INADDR_LOOPBACK;
+	so->address = htonl(address);
 	if (!(so->bucket = o.bucket)) {
 		if ((r = cli_setting(cli, "s3.bucket", ret_bucket)))
 			return r;
@@ -133,9 +135,9 @@ static int open_log(struct cli *cli, FILE **ret_log)
 	return 0;
 }
 
-static void add_url(struct buf *out, in_addr_t at, uint16_t port)
+static void add_url(struct buf *out, bool elsewhere, in_addr_t at, uint16_t port)
 {
-	const struct in_addr address = { .s_addr = at ? at : htonl(INADDR_LOOPBACK) };
+	const struct in_addr address = { .s_addr = elsewhere ? at : htonl(INADDR_LOOPBACK) };
 	char host[INET_ADDRSTRLEN];
 
 	inet_ntop(AF_INET, &address, host, sizeof(host));
@@ -147,9 +149,9 @@ static void tell(const struct cli *cli, const struct serving *v)
 	AUTO(buf_release) struct buf line = BUF_INIT, url = BUF_INIT, s3 = BUF_INIT;
 	struct jw j;
 
-	add_url(&url, v->o.address, serve_port(v->s));
+	add_url(&url, v->o.elsewhere, v->o.address, serve_port(v->s));
 	if (v->s3)
-		add_url(&s3, v->s3_o.address, s3d_port(v->s3));
+		add_url(&s3, v->s3_o.elsewhere, v->s3_o.address, s3d_port(v->s3));
 	if (cli->json) {
 		out_object(&j, &line, "listening");
 		jw_str(&j, "url", buf_str(&url));

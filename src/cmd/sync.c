@@ -109,7 +109,7 @@ static void on_synced(struct sync_view *v, const struct sync_news *n)
 	progress_end(&v->progress);
 	if (v->cli->json)
 		print_object(n);
-	else
+	else if (v->cli->verbosity >= 0) /* 'generate -q' prints the request id alone */
 		printf("%s  %s\n", n->request_id, n->url);
 	fflush(stdout);
 }

@@ -136,6 +136,7 @@ int limits_load(struct genstore *st, struct limits *ret_l, struct buf *why)
 {
 	struct limits l = { 0 };
 	enum setting_source decision = FROM_DEFAULT;
+	AUTO(free_ptr) char *to = NULL;
 	const struct { const char *key; int64_t *into; enum setting_source *source; } all[] = {
 		{ "generate.max_iterations", &l.iterations, NULL },
 		{ "generate.timeout", &l.silence_ms, NULL },
@@ -148,6 +149,9 @@ int limits_load(struct genstore *st, struct limits *ret_l, struct buf *why)
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		if ((r = setting_get_number(st, all[i].key, all[i].into, all[i].source, why)))
 			return r;
+	if ((r = setting_get(st, "generate.to", &to, why)))
+		return r;
+	l.to = strcmp(to, SETTING_NOWHERE) ? setting_choice(setting_find("generate.to"), to) : NULL;
 	l.decision_is_set = decision != FROM_DEFAULT;
 	*ret_l = l;
 	return 0;

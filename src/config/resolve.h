@@ -41,7 +41,11 @@ enum { SECRET_NONE, SECRET_GIVEN, SECRET_SEALED };
 int setting_get_secret(struct genstore *st, const char *key, struct secret_bytes *ret_value, struct buf *why);
 
 /* What generations are held to where nothing else is said: settings generate.*. */
-struct limits { int64_t iterations, silence_ms, decision_ms, max_bytes, max_log; bool decision_is_set; };
+struct limits {
+	int64_t iterations, silence_ms, decision_ms, max_bytes, max_log;
+	bool decision_is_set;
+	const char *to; /* remotes, of the table; NULL: none */
+};
 int limits_load(struct genstore *st, struct limits *ret_l, struct buf *why);
 
 #endif

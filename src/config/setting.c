@@ -132,12 +132,12 @@ void setting_takes(const struct setting *s, struct buf *out)
 		buf_addf(out, ", at least %s", types[s->type].text(s->min, low));
 }
 
-static bool is_choice(const struct setting *s, const char *text)
+const char *setting_choice(const struct setting *s, const char *text)
 {
 	for (int i = 0; s->choices[i]; i++)
 		if (strcmp(s->choices[i], text) == 0)
-			return true;
-	return !s->choices[0];
+			return s->choices[i];
+	return NULL;
 }
 
 /* Nothing in it steers a terminal, ends a line of a file, or is only seen by some. */
@@ -155,7 +155,7 @@ bool setting_valid(const struct setting *s, const char *text)
 {
 	int64_t n;
 
-	if (!is_text(s, text) || !is_choice(s, text) || (s->valid && !s->valid(text)))
+	if (!is_text(s, text) || (s->choices[0] && !setting_choice(s, text)) || (s->valid && !s->valid(text)))
 		return false;
 	return !types[s->type].parse || (!types[s->type].parse(text, &n) && n >= s->min && (!s->max || n <= s->max));
 }

@@ -7,6 +7,7 @@
 
 #include "store/base/buf.h"
 
+#define SETTING_NOWHERE "none" /* generate.to */
 enum { SETTING_TEXT_MAX = 1024, SETTING_SECRET_MAX = 8 << 10 }; /* bytes of a value */
 
 enum setting_type {
@@ -50,6 +51,8 @@ bool setting_valid(const struct setting *s, const char *text);
 int setting_parse(const struct setting *s, const char *text, char **ret_text);
 /* -EINVAL, with one line: `name`, which is its key or a variable, cannot be that, and what it takes. A password in an address is not repeated. */
 int setting_refuse(const struct setting *s, const char *name, const char *text, struct buf *why);
+/* Of a choice, the table's own text for it; NULL: it is none. */
+const char *setting_choice(const struct setting *s, const char *text);
 /* Of what setting_parse() made: the number, bytes, milliseconds, or whether it is yes. */
 int64_t setting_number(const struct setting *s, const char *text);
 

@@ -56,6 +56,8 @@ const struct setting settings_known[] = {
 	  .variables = { "GENSTORE_GENERATE_MAX_SIZE" }, .flag = "generate --max-size" },
 	{ .key = "generate.max_log", .type = SETTING_SIZE, .preset = "256M", .what = "of the log that is kept; 0: no limit",
 	  .variables = { "GENSTORE_GENERATE_MAX_LOG" }, .flag = "generate --max-log" },
+	{ .key = "generate.to", .type = SETTING_CHOICE, .preset = SETTING_NOWHERE, .what = "where a generation is sent when it is complete",
+	  .choices = { SETTING_NOWHERE, "s3", "github", "s3,github" }, .variables = { "GENSTORE_GENERATE_TO" }, .flag = "generate --to" },
 	{ .key = "work.jobs", .type = SETTING_INTEGER, .preset = "1", .min = 1, .max = WORKER_JOBS_MAX, .what = "so many generations a worker runs at a time",
 	  .variables = { "GENSTORE_WORK_JOBS" }, .flag = "work --jobs" },
 

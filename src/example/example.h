@@ -8,14 +8,9 @@
 #ifndef GENSTORE_EXAMPLE_H
 #define GENSTORE_EXAMPLE_H
 
-#include "store/base/base.h"
+#include "src/embedded.h"
 
-struct embedded_file {
-	const char *path; /* below src/example/app; NULL ends the list */
-	const unsigned char *data;
-	size_t size;
-};
-
+/* The files below src/example/app. */
 extern const struct embedded_file example_files[];
 
 /* Runs to the end; returns the exit code. 2: called by hand, on a terminal or with arguments. */

@@ -30,7 +30,7 @@ static int share_bucket(struct s3d *s, struct buf *why)
 static int start(struct s3d *s, struct buf *why)
 {
 	static const struct server_raw raw = { call_head, call_body, call_end, call_refuse, call_over };
-	const struct server_options so = { .raw = &raw, .head_max = HEAD_MAX, .address = s->o.address, .port = s->o.port,
+	const struct server_options so = { .raw = &raw, .head_max = HEAD_MAX, .elsewhere = s->o.elsewhere, .address = s->o.address, .port = s->o.port,
 					   .connections = CONNECTIONS, .app = s };
 	char host[INET_ADDRSTRLEN];
 	int r;
@@ -39,7 +39,7 @@ static int start(struct s3d *s, struct buf *why)
 		return -ENOMEM;
 	if ((r = make_pools(s)) || (r = share_bucket(s, why)))
 		return r;
-	inet_ntop(AF_INET, &(struct in_addr){ s->o.address ? s->o.address : htonl(INADDR_LOOPBACK) }, host, sizeof(host));
+	inet_ntop(AF_INET, &(struct in_addr){ s->o.elsewhere ? s->o.address : htonl(INADDR_LOOPBACK) }, host, sizeof(host));
 	if ((r = server_start(&so, &s->server, why)) && !why->len)
 		buf_addf(why, "cannot listen on %s:%u: %s", host, (unsigned)s->o.port, strerror(-r));
 	return r;

@@ -9,7 +9,8 @@
 
 struct s3d_options {
 	const char *store;   /* path of the file; borrowed until s3d_stop() */
-	in_addr_t address;   /* network order; 0: loopback */
+	bool elsewhere;      /* at address (network order) rather than on loopback */
+	in_addr_t address;
 	uint16_t port;       /* 0: the kernel chooses */
 	const char *bucket;  /* the shared one, which has the archives of generations; copied */
 	uint8_t key[ENVELOPE_KEY]; /* of the store: what the secrets of access keys are sealed with */

@@ -265,6 +265,7 @@ static int take_limits(struct request *q, struct genstore *st, struct flow_optio
 	f->silence_ms = l.silence_ms;
 	f->max_bytes = l.max_bytes;
 	f->decision_ms = l.decision_ms;
+	f->to = l.to;
 	f->max_iterations = f->max_iterations ? f->max_iterations : l.iterations;
 	return 0;
 }

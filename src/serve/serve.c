@@ -113,7 +113,7 @@ static int admit(struct request *q)
 static int start(struct serve *s, const struct serve_options *o, struct buf *why)
 {
 	struct server_options so = { .port = o->port, .connections = CONNECTIONS, .app = &s->api, .over = on_over,
-				      .address = o->address, .admit = admit };
+				      .elsewhere = o->elsewhere, .address = o->address, .admit = admit };
 	char host[INET_ADDRSTRLEN];
 	int r;
 
@@ -124,7 +124,7 @@ static int start(struct serve *s, const struct serve_options *o, struct buf *why
 	if ((r = take_secret(&s->api, o)) || (r = make_pools(&s->api, o->store)) || (r = gather(&s->routes)) || (r = read_key(&s->api, why)))
 		return r;
 	so.routes = s->routes;
-	inet_ntop(AF_INET, &(struct in_addr){ o->address ? o->address : htonl(INADDR_LOOPBACK) }, host, sizeof(host));
+	inet_ntop(AF_INET, &(struct in_addr){ o->elsewhere ? o->address : htonl(INADDR_LOOPBACK) }, host, sizeof(host));
 	if ((r = server_start(&so, &s->server, why)) && !why->len)
 		buf_addf(why, "cannot listen on %s:%u: %s", host, (unsigned)o->port, strerror(-r));
 	return r;

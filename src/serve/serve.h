@@ -8,7 +8,8 @@
 
 struct serve_options {
 	const char *store;   /* path of the file; borrowed until serve_stop() */
-	in_addr_t address;   /* network order; 0: loopback, and anywhere else needs_token */
+	bool elsewhere;      /* than on loopback, which needs_token */
+	in_addr_t address;   /* there; network order, INADDR_ANY: everywhere */
 	uint16_t port;       /* 0: the kernel chooses */
 	bool needs_token;    /* else who comes without one is the owner */
 	const void *jwt_secret; /* copied, wiped in the end; NULL: no JSON Web Tokens */

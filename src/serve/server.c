@@ -87,7 +87,7 @@ static int examine(struct request *q)
 	int status, r;
 
 	mhd()->get_connection_values(q->connection, MHD_HEADER_KIND, take_field, &h);
-	status = hygiene_check(&h, q->server->o.address ? 0 : q->server->port, &why);
+	status = hygiene_check(&h, q->server->o.elsewhere ? 0 : q->server->port, &why);
 	if (q->server->o.raw)
 		return examine_raw(q, status, why);
 	if (status)
@@ -234,15 +234,17 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
 	}
 }
 
-static int listen_on(in_addr_t address, uint16_t port, int *ret_fd, uint16_t *ret_port)
+static int listen_on(const struct server_options *o, int *ret_fd, uint16_t *ret_port)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = address ? address : htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in a = {
+		.sin_family = AF_INET, .sin_port = htons(o->port), .sin_addr.s_addr = o->elsewhere ? o->address : htonl(INADDR_LOOPBACK),
+	};
 	const int on = 1;
 	AUTO(close_fd) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	socklen_t size = sizeof(a);
 
 	/* A port that is named can be had again at once after the end. */
-	if (fd >= 0 && port)
+	if (fd >= 0 && o->port)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (fd < 0 || bind(fd, (struct sockaddr *)&a, size) || listen(fd, SOMAXCONN) || getsockname(fd, (struct sockaddr *)&a, &size))
 		return -errno;
@@ -254,7 +256,7 @@ static int listen_on(in_addr_t address, uint16_t port, int *ret_fd, uint16_t *re
 static int start_daemon(struct server *s)
 {
 	AUTO(close_fd) int fd = -1;
-	int r = listen_on(s->o.address, s->o.port, &fd, &s->port);
+	int r = listen_on(&s->o, &fd, &s->port);
 
 	if (r)
 		return r;

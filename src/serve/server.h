@@ -57,7 +57,8 @@ struct server_options {
 	const struct server_raw *raw;
 	size_t head_max;            /* bytes of memory for the head of a request, and a piece of its body; 0: SERVER_HEAD_MAX */
 	struct wsi_door wsi;
-	in_addr_t address;          /* network order; 0: loopback. Elsewhere no Host is refused: `admit` has to know who comes */
+	bool elsewhere;             /* than on loopback. There no Host is refused: `admit` has to know who comes */
+	in_addr_t address;          /* there; network order, INADDR_ANY: everywhere */
 	uint16_t port;              /* 0: the kernel chooses */
 	unsigned connections;       /* at a time; 0: SERVER_CONNECTIONS_MAX */
 	void *app;                  /* of the routes: request_app() */

@@ -104,6 +104,14 @@ def test_the_variables_of_settings_follow_from_their_keys(genstore, config, stor
         assert not variables or variables[0] == "GENSTORE_" + name.upper().replace(".", "_")
 
 
+def test_a_variable_of_a_setting_is_read_in_one_place(genstore, config, store):
+    """Whoever asked the environment beside the table would have an order of his own."""
+    variables = [v for name in all_keys(genstore) for v in config("describe", name, "--json").json[0]["variables"]]
+    assert len(variables) > 25 and len(set(variables)) == len(variables)
+    for path in (p for top in ("src", "fs", "store") for p in (ROOT / top).rglob("*.c") if p.name != "table.c"):
+        assert not [v for v in variables if f'"{v}"' in path.read_text()], path
+
+
 def test_the_flags_that_settings_name_are_those_of_commands(genstore, config, store):
     named = 0
     for name in all_keys(genstore):
@@ -257,6 +265,15 @@ def test_keys_that_this_program_does_not_know_stay_and_are_shown(genstore, confi
     assert set(listed()) == {"ARTIFACTS_BUCKET", "FLY_API"}
 
 
+def test_nothing_in_a_strangers_row_steers_the_terminal(config, sql, listed):
+    sql("INSERT INTO deployment_config (key, value) VALUES (?, ?), ('s3.region', ?)", "x\x1b[2Jy", "a\nb\x1b]0;t\x07", "\x1b[31mred")
+    for command in (["list"], ["list", "--all"], ["get", "s3.region"], ["get", "x\x1b[2Jz"], ["unset", "x\x1b[2Jz"]):
+        told = config(*command, code=None)
+        assert "\x1b" not in told.out + told.err and "\x07" not in told.out, command
+    assert len(config("list").out.splitlines()) == 3
+    assert listed()["x\x1b[2Jy"]["value"] == "a\nb\x1b]0;t\x07"
+
+
 def test_keys_of_old_stores_survive_going_down_and_up_again(genstore, store, sql, listed):
     sql("INSERT INTO deployment_config (key, value, encrypted, description, updated_at) VALUES ('LEGACY_ONE', 'kept', 0, 'words', '2025-12-11T20:30:00Z'),"
         " ('s3.bucket', 'old-bucket', 0, NULL, '2025-12-11T20:30:00Z')")
@@ -340,13 +357,17 @@ def test_a_secret_survives_another_key(genstore, config, key, sql):
     assert config("get", "serve.jwt_secret", "--reveal").out == SECRET
 
 
-def test_a_sealed_value_opens_in_no_other_row(config, key, sql):
+def test_a_sealed_value_that_was_changed_or_moved_does_not_open(genstore, config, key, sql):
     config("set", "serve.jwt_secret", input=SECRET)
-    sql("UPDATE deployment_config SET key = 'x.y'")
-    sql("INSERT INTO deployment_config (key, value, encrypted) SELECT 'serve.jwt_secret', replace(value, substr(value, 9, 1), 'A'), 1 FROM deployment_config")
+    (value,), = sql("SELECT value FROM deployment_config")
+    changed = value[:20] + ("A" if value[20] != "A" else "B") + value[21:]
+    sql("UPDATE deployment_config SET value = ?", changed)
+    assert "the secret 'serve.jwt_secret' does not open" in config("get", "serve.jwt_secret", "--reveal", code=13).err
+    assert "'genstore config unset serve.jwt_secret' first" in genstore("key", "rotate", code=13).err
+    genstore("secret", "set", "github", input=SECRET)
+    sql("UPDATE deployment_config SET value = (SELECT encrypted_token FROM user_secrets)")
     assert "does not open" in config("get", "serve.jwt_secret", "--reveal", code=13).err
-    sql("UPDATE deployment_config SET encrypted = 1, value = (SELECT value FROM deployment_config WHERE key = 'x.y') WHERE key = 's3.bucket'")
-    sql("INSERT INTO deployment_config (key, value, encrypted) SELECT 's3.bucket', value, 1 FROM deployment_config WHERE key = 'x.y'")
+    sql("INSERT INTO deployment_config (key, value, encrypted) VALUES ('s3.bucket', ?, 1)", value)
     assert "is sealed, which nothing but a secret is" in config("get", "s3.bucket", code=12).err
 
 
@@ -372,8 +393,9 @@ def test_a_secret_appears_in_nothing_that_leaves_the_store(genstore, config, key
         for command in (["config", "list"], ["config", "list", "--all"], ["config", "list", "--all", "--json"], ["config", "describe", "serve.jwt_secret"],
                         ["config", "get", "serve.jwt_secret"], ["list", "--json"], ["show", "-", "--json"], ["log", "-"], ["audit"], ["audit", "--json"],
                         ["stats", "--json"], ["check"], ["config", "set", "serve.jwt_secret", SECRET], ["-v", "key", "rotate"],
-                        ["export", tmp_path / f"out{bool(how)}", "--format", "files"], ["generate", "--app-name", "e", "--prompt", "p", "--", "env"]):
-            done = genstore(*command, env=how, code=None)
+                        ["export", tmp_path / f"out{bool(how)}", "--format", "files"], ["export", "--format", "json"], ["export", "--format", "postgres"],
+                        ["generate", "--app-name", "e", "--prompt", "p", "--", "env"]):
+            done = genstore(*command, env=how, code=2 if command[:2] in (["config", "get"], ["config", "set"]) else 0)
             outputs.append(done.out + done.err)
     assert "(secret)" in outputs[1] and all(SECRET not in text for text in outputs)
     assert SECRET not in genstore("log", "e").out
@@ -437,13 +459,13 @@ def test_mounts_are_as_is_set_unless_an_option_says_otherwise(genstore, config, 
 
 
 def test_serve_listens_where_is_set_and_off_loopback_only_with_tokens(genstore, config):
-    config("set", "serve.listen", "127.0.0.2:0")
+    config("set", "serve.listen", "0.0.0.0:0")
     assert "is not on loopback" in genstore("serve", code=2).err
     config("set", "serve.require_token", "yes")
     assert "is not on loopback" in genstore("serve", "--set", "serve.require_token=no", code=2).err
     server = genstore.start("serve", "--json")
     try:
-        assert b"http://127.0.0.2:" in server.stdout.readline()
+        assert b"http://0.0.0.0:" in server.stdout.readline()
     finally:
         server.terminate()
         server.communicate(timeout=30)

@@ -311,7 +311,7 @@ def test_whose_each_command_is_was_thought_about(genstore):
 def test_secrets_are_their_users(genstore, cloud, tmp_path):
     path = tmp_path / "key"
     path.touch(mode=0o600)
-    path.write_bytes(os.urandom(32))
+    path.write_bytes(os.urandom(31) + b"k")
     genstore.env["GENSTORE_KEY_FILE"] = str(path)
     genstore("key", "init")
     cloud.run("bob", "secret", "set", "github", input="of bob")
@@ -331,7 +331,7 @@ def test_access_keys_are_sealed_and_survive_another_key(genstore, cloud, tmp_pat
     assert "no key" in genstore("token", "add", "--s3", code=12).err
     path = tmp_path / "key"
     path.touch(mode=0o600)
-    path.write_bytes(os.urandom(32))
+    path.write_bytes(os.urandom(31) + b"k")
     genstore.env["GENSTORE_KEY_FILE"] = str(path)
     genstore("key", "init")
     made = genstore("token", "add", "--s3", "--user", "bob", "--json").json[0]

@@ -22,7 +22,7 @@ def key(genstore, store, tmp_path):
     """A store with a key, in a file that the environment names."""
     assert store.exists()
     path = tmp_path / "key"
-    path.write_bytes(os.urandom(32))
+    path.write_bytes(os.urandom(31) + b"k")
     path.chmod(0o600)
     genstore.env["GENSTORE_KEY_FILE"] = str(path)
     genstore("key", "init")
@@ -210,7 +210,7 @@ def test_rotating_killed_at_any_moment_leaves_one_whole_key(genstore, key, tmp_p
     for i in range(20):
         put(genstore, f"p{i}", f"value-{i}")
     other = tmp_path / "other"
-    other.write_bytes(os.urandom(32))
+    other.write_bytes(os.urandom(31) + b"k")
     other.chmod(0o600)
     now, new = key, other
     for i in range(25):
@@ -304,7 +304,7 @@ def test_without_the_key_at_hand_credentials_stay_in_the_workspace(genstore, key
     wsi(REPORTING % VALUE, "--mode", "autonomous")
     assert genstore("secret", "list", "--json", env=none).json == []
     genstore.env["GENSTORE_KEY_FILE"] = str(tmp_path / "other")
-    (tmp_path / "other").write_bytes(os.urandom(32))
+    (tmp_path / "other").write_bytes(os.urandom(31) + b"k")
     (tmp_path / "other").chmod(0o600)
     before = len(genstore("list", "--json").json)
     told = genstore("generate", "--app-name", "x", "--prompt", "p", "--", "/bin/true", code=12)

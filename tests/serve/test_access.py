@@ -218,3 +218,26 @@ def test_elsewhere_than_on_loopback_a_token_is_needed(genstore, people, serving,
     assert ask({}) == 401 and ask(bearer(tokens["bob"])) == 200
     assert ask({**bearer(tokens["bob"]), "Origin": "https://store.example:80"}) == 200
     assert ask({**bearer(tokens["bob"]), "Origin": "https://evil.example"}) == 403
+
+
+def test_the_secret_of_json_web_tokens_can_be_a_setting_that_is_sealed(genstore, people, serving, tmp_path):
+    _, requests, _ = people
+    ids = {row["name"]: row["id"] for row in genstore("user", "list", "--json").json}
+    token = jwt({"sub": ids["bob"], "exp": int(time.time()) + 1000})
+    path = "/api/generations/" + requests["bob"]
+    assert serving("--require-token")("GET", path, headers=bearer(token)).status == 401
+    (tmp_path / "key").touch(mode=0o600)
+    (tmp_path / "key").write_bytes(b"k" * 32)
+    genstore.env["GENSTORE_KEY_FILE"] = str(tmp_path / "key")
+    genstore("key", "init")
+    genstore("config", "set", "serve.jwt_secret", input=SECRET)
+    genstore("config", "set", "serve.require_token", "yes")
+    assert serving()("GET", path, headers=bearer(token)).status == 200
+    # What the environment, or a flag, says goes before it, and needs no key.
+    del genstore.env["GENSTORE_KEY_FILE"]
+    genstore.env["GENSTORE_SERVE_JWT_SECRET"] = SECRET.decode()[::-1]
+    reversed_secret = jwt({"sub": ids["bob"], "exp": int(time.time()) + 1000}, SECRET[::-1])
+    server = serving()
+    assert [server("GET", path, headers=bearer(t)).status for t in (token, reversed_secret)] == [401, 200]
+    server = serving("--jwt-secret-file", write(genstore, SECRET))
+    assert [server("GET", path, headers=bearer(t)).status for t in (token, reversed_secret)] == [200, 401]

@@ -71,6 +71,9 @@ def test_what_is_posted_is_queued_and_a_worker_takes_it(genstore, server, tmp_pa
     assert genstore("cat", f"{req}:p").out == "a \u00fc"
     several = server("POST", "/api/generations", json.dumps({"app_name": "todo", "prompt": "b", "max_iterations": 3}), status=201).json
     assert (several["mode"], several["max_iterations"], several["generation_number"]) == ("autonomous", 3, 2)
+    genstore("config", "set", "generate.max_iterations", "7")
+    several = server("POST", "/api/generations", json.dumps({"app_name": "todo", "prompt": "b", "mode": "autonomous"}), status=201).json
+    assert several["max_iterations"] == 7
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{", '{"app_name":"x"}', '{"app_name":"x","prompt":""}', '{"app_name":"a/b","prompt":"p"}', '{"app_name":"x","prompt":"p","mode":"y"}',

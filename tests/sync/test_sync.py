@@ -502,3 +502,16 @@ def test_the_outbox_goes_down_and_up_with_the_schema(genstore, bucket, made):
     assert genstore("status", req, "--json").json[0]["sync"] == "local"
     genstore("sync", req)
     assert genstore("check", "--read-data").code == 0
+
+
+def test_generations_go_where_is_set_without_being_told_each_time(genstore, bucket):
+    genstore("config", "set", "generate.to", "s3")
+    make = ["generate", "--app-name", "a", "--prompt", "p", "--", "sh", "-c", "echo x >x"]
+    req = genstore("-q", *make).out.strip()
+    assert f"generations/{req}/app.tar.gz" in bucket.keys()
+    req = genstore("-q", "--set", "generate.to=none", *make).out.strip()
+    other = genstore("-q", make[0], "--to", "none", *make[1:]).out.strip()
+    assert not any(name in key for key in bucket.keys() for name in (req, other))
+    genstore("config", "unset", "s3.bucket")
+    told = genstore(*make, code=1).err
+    assert "no bucket is configured" in told and len(genstore("list", "--json").json) == 3

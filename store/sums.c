@@ -21,6 +21,9 @@ static const struct { const char *name, *row; } tables[] = {
 	{ "artifact_remotes", "SELECT * FROM main.artifact_remotes WHERE id = ?" },
 	{ "organizations", "SELECT * FROM main.organizations WHERE organization_id = ?" },
 	{ "sessions", "SELECT * FROM main.sessions WHERE session_id = ?" },
+	{ "buckets", "SELECT * FROM main.buckets WHERE id = ?" },
+	{ "bucket_objects", "SELECT * FROM main.bucket_objects WHERE id = ?" },
+	{ "bucket_object_parts", "SELECT * FROM main.bucket_object_parts WHERE id = ?" },
 	{ "conversations", "SELECT * FROM main.conversations WHERE conversation_id = ?" },
 };
 

@@ -1,6 +1,6 @@
 -- Typed artifacts are sent to a bucket, too.
 
-PRAGMA user_version = 15;
+PRAGMA user_version = 16;
 
 CREATE TABLE artifact_remotes (
 	-- What a bucket has of an artifact, or is to have: a row for each storage path that a sync was asked for. It outlives its artifact as

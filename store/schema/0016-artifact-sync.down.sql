@@ -6,4 +6,4 @@ DELETE FROM row_sums WHERE table_name = 'artifact_remotes';
 DELETE FROM uploads WHERE outbox_id < 0;
 DROP TABLE artifact_remotes;
 
-PRAGMA user_version = 14;
+PRAGMA user_version = 15;

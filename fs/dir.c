@@ -1,4 +1,5 @@
 /* Listings: what follows an offset, by one keyed query a batch. */
+#include "fs/artifacts.h"
 #include "fs/intern.h"
 #include "fs/node.h"
 #include "fs/roll.h"
@@ -234,12 +235,26 @@ static int list_numbers(struct listing *l)
 	return r;
 }
 
+static int give_artifact(void *arg, const char *name, const struct attr *a, int64_t next)
+{
+	return give(arg, name, a, next);
+}
+
+static int list_artifacts(struct listing *l)
+{
+	TXN t = txn_begin_read(&l->st->db);
+
+	return t.error ? t.error : artifacts_list(l->v, l->st, &l->n, l->after, give_artifact, l);
+}
+
 static int (*lister(const struct listing *l))(struct listing *l)
 {
 	switch (l->n.kind) {
 	case NODE_FIXED:
 		if (l->n.entry == FIXED_GENERATIONS)
 			return l->plus ? list_generations_plus : list_generations;
+		if (l->n.entry == FIXED_ORGANIZATIONS)
+			return list_artifacts;
 		if (l->n.entry == FIXED_STATUS)
 			return NULL;
 		return l->n.entry == FIXED_APPS ? list_users : list_names;
@@ -254,6 +269,8 @@ static int (*lister(const struct listing *l))(struct listing *l)
 		return list_apps;
 	case NODE_APP_DIR:
 		return list_numbers;
+	case NODE_FOLDER:
+		return list_artifacts;
 	default:
 		return NULL;
 	}

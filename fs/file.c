@@ -1,5 +1,5 @@
 /* Bytes of files. */
-#include "fs/node.h"
+#include "fs/artifacts.h"
 #include "fs/status.h"
 #include "store/event.h"
 
@@ -63,9 +63,11 @@ static ssize_t status_read(struct genstore *st, int64_t offset, size_t n, void *
 static int object_at(struct view *v, struct genstore *st, const struct node *n, struct object **ret_o)
 {
 	struct head h;
-	int r = node_head(v, st, n, &h);
+	int r;
 
-	if (r)
+	if (n->kind == NODE_ARTIFACT || n->kind == NODE_BUNDLE)
+		return artifacts_object(v, st, n, ret_o);
+	if ((r = node_head(v, st, n, &h)))
 		return r == -ENODATA ? -EISDIR : r;
 	switch (n->kind) {
 	case NODE_ARCHIVE:

@@ -1,4 +1,5 @@
 /* From a name to a node, and where links point. */
+#include "fs/artifacts.h"
 #include "fs/intern.h"
 #include "fs/node.h"
 #include "store/app.h"
@@ -172,6 +173,8 @@ int node_lookup(struct view *v, struct genstore *st, uint64_t parent, const char
 			return in_generations(v, st, name, ret_a);
 		if (n.entry == FIXED_APPS)
 			return in_apps(v, st, name, ret_a);
+		if (n.entry == FIXED_ORGANIZATIONS)
+			return artifacts_lookup(v, st, &n, name, ret_a);
 		return by_name(v, st, &n, name, ret_a);
 	case NODE_GENERATION:
 		return by_name(v, st, &n, name, ret_a);
@@ -185,6 +188,8 @@ int node_lookup(struct view *v, struct genstore *st, uint64_t parent, const char
 		return in_user(v, st, n.id, name, ret_a);
 	case NODE_APP_DIR:
 		return in_app(v, st, n.id, name, ret_a);
+	case NODE_FOLDER:
+		return artifacts_lookup(v, st, &n, name, ret_a);
 	default:
 		return -ENOTDIR;
 	}

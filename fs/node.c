@@ -15,6 +15,7 @@
  * Kind 0 has the fixed names; FUSE wants 1 to be the root.
  */
 #include "fs/node.h"
+#include "fs/artifacts.h"
 #include "fs/intern.h"
 #include "fs/status.h"
 #include "store/app.h"
@@ -153,6 +154,8 @@ static int fixed_attr(struct view *v, struct genstore *st, const struct node *n,
 		*ret_a = node_dir_attr(ino, users, v->changed, KEEP_SHORT);
 		return 0;
 	case FIXED_ORGANIZATIONS:
+		*ret_a = node_dir_attr(ino, -1, v->changed, KEEP_SHORT);
+		return 0;
 	case FIXED_GENSTORE:
 		*ret_a = node_dir_attr(ino, 0, v->file.st_mtime, KEEP_LONG);
 		return 0;
@@ -280,6 +283,10 @@ int node_attr(struct view *v, struct genstore *st, uint64_t ino, struct attr *re
 	case NODE_NUMBER:
 	case NODE_LATEST:
 		return link_attr(v, st, &n, ret_a);
+	case NODE_FOLDER:
+	case NODE_ARTIFACT:
+	case NODE_BUNDLE:
+		return artifacts_attr(v, st, &n, ret_a);
 	default:
 		return generation_attr(v, st, &n, ret_a);
 	}

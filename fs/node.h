@@ -24,6 +24,9 @@ enum node_kind {
 	NODE_LATEST,     /* symlink; id: of its NODE_APP_DIR */
 	NODE_DRAFT,      /* directory that was made through the mount; id: of drafts.h, as the next. Shown by shown.h */
 	NODE_DRAFT_FILE,
+	NODE_FOLDER,     /* below organizations/; id: of the interned storage path, as the next */
+	NODE_ARTIFACT,   /* entry: of its version (store/artifact.h) */
+	NODE_BUNDLE,     /* id: of the interned tag and folder */
 	NODE_KINDS,
 };
 

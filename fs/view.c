@@ -33,7 +33,7 @@ static int fill(struct view *v, const char *path)
 	if (stat(path, &v->file))
 		return -errno;
 	if ((r = cache_new(&manifests, MANIFEST_BUDGET, &v->manifests)) || (r = cache_new(&objects, OBJECT_BUDGET, &v->objects)) ||
-	    (r = intern_new(&v->users)) || (r = intern_new(&v->apps)))
+	    (r = intern_new(&v->users)) || (r = intern_new(&v->apps)) || (r = intern_new(&v->paths)))
 		return r;
 	return 0;
 }
@@ -63,6 +63,7 @@ void view_free(struct view *v)
 	cache_free(v->objects);
 	intern_free(v->users);
 	intern_free(v->apps);
+	intern_free(v->paths);
 	pthread_mutex_destroy(&v->heads_lock);
 	free(v->heads);
 	free(v->path);

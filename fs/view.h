@@ -46,7 +46,7 @@ struct view {
 	bool nohydrate;        /* what is in a bucket only is not fetched */
 	struct fetches *fetches; /* what is being fetched; NULL: nothing ever is */
 	struct cache *manifests, *objects;
-	struct intern *users, *apps;
+	struct intern *users, *apps, *paths;
 	struct roll *roll;   /* NULL until there is a watcher, who owns it */
 	_Atomic uint64_t missed; /* see tree_content() */
 	pthread_mutex_t heads_lock;

@@ -32,6 +32,7 @@ struct watch {
 	struct known *known; /* in order of id */
 	size_t count, room;
 	int64_t snapshot, apps, archives, metadata; /* the newest, and how many */
+	int64_t artifacts, version_of_artifacts;    /* how many, and the newest */
 	int64_t events, events_next;
 	int64_t received;    /* drafts_newest() at the last look */
 	struct notes now, before;
@@ -279,18 +280,19 @@ static int find_metadata(struct watch *w, int64_t metadata)
 }
 
 struct totals {
-	int64_t generations, archives, apps, metadata;
+	int64_t generations, archives, apps, metadata, artifacts, version_of_artifacts;
 };
 
 static int total(struct watch *w, struct totals *ret_t)
 {
 	STMT q = db_stmt(&w->st->db, "SELECT (SELECT count(*) FROM generation_requests), (SELECT count(*) FROM archive),"
-				     " (SELECT count(*) FROM apps), (SELECT count(*) FROM received WHERE metadata_id IS NOT NULL)");
+				     " (SELECT count(*) FROM apps), (SELECT count(*) FROM received WHERE metadata_id IS NOT NULL),"
+				     " (SELECT count(*) FROM artifacts), (SELECT coalesce(max(id), 0) FROM artifact_content)");
 	int r = stmt_step(&q);
 
 	if (r <= 0)
 		return r < 0 ? r : -EUCLEAN;
-	*ret_t = (struct totals){ col_i64(&q, 0), col_i64(&q, 1), col_i64(&q, 2), col_i64(&q, 3) };
+	*ret_t = (struct totals){ col_i64(&q, 0), col_i64(&q, 1), col_i64(&q, 2), col_i64(&q, 3), col_i64(&q, 4), col_i64(&q, 5) };
 	return 0;
 }
 
@@ -303,6 +305,26 @@ static int find_apps(struct watch *w, int64_t apps)
 		r = note_inode(w, NODE_USER_DIR, i, 0);
 	if (!r)
 		w->apps = apps;
+	return r;
+}
+
+/* Something was put, replaced or removed: which folder it was in is not looked for. Names are remembered for half a second only. */
+static int find_artifacts(struct watch *w, const struct totals *t)
+{
+	int64_t paths = intern_count(w->v->paths);
+	int r = note_inode(w, NODE_FIXED, 0, FIXED_ORGANIZATIONS);
+
+	for (int64_t i = 1; i <= paths && !r; i++) {
+		const char *path = intern_text(w->v->paths, i);
+
+		/* Of a bundle it begins with the tag. */
+		if (path[strlen(path) - 1] == '/' && *path == 'o')
+			r = note_inode(w, NODE_FOLDER, i, 0);
+	}
+	if (!r) {
+		w->artifacts = t->artifacts;
+		w->version_of_artifacts = t->version_of_artifacts;
+	}
 	return r;
 }
 
@@ -355,6 +377,8 @@ static int find_all(struct watch *w, int64_t received)
 	if (t.apps != w->apps && (r = find_apps(w, t.apps)))
 		return r;
 	if (t.metadata != w->metadata && (r = find_metadata(w, t.metadata)))
+		return r;
+	if ((t.artifacts != w->artifacts || t.version_of_artifacts != w->version_of_artifacts) && (r = find_artifacts(w, &t)))
 		return r;
 	if ((r = find_snapshots(w)) || (r = find_logs(w)))
 		return r;
@@ -455,6 +479,8 @@ static int baseline(struct watch *w)
 	w->snapshot = col_i64(&q, 0);
 	w->apps = t.apps;
 	w->metadata = t.metadata;
+	w->artifacts = t.artifacts;
+	w->version_of_artifacts = t.version_of_artifacts;
 	w->events = w->events_next = w->v->events;
 	return 0;
 }

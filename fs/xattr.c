@@ -1,4 +1,5 @@
 /* Extended attributes. */
+#include "fs/artifacts.h"
 #include "fs/fetches.h"
 #include "fs/sync.h"
 
@@ -112,7 +113,11 @@ int xattr_get(struct view *v, struct genstore *st, uint64_t ino, const char *nam
 	for (size_t i = 0; i < ARRAY_LEN(xattrs); i++) {
 		if (strcmp(name, xattrs[i].name) != 0)
 			continue;
-		if ((r = node_of(ino, &n)) || (r = node_head(v, st, &n, &h)))
+		if ((r = node_of(ino, &n)))
+			return r;
+		if (n.kind == NODE_ARTIFACT)
+			return artifacts_xattr(v, st, &n, name, ret_value);
+		if ((r = node_head(v, st, &n, &h)))
 			return r;
 		return has(&xattrs[i], &n) ? xattrs[i].get(v, st, &n, &h, ret_value) : -ENODATA;
 	}
@@ -126,12 +131,14 @@ int xattr_list(struct view *v, struct genstore *st, uint64_t ino, struct buf *ou
 	struct head h;
 	int r;
 
-	if ((r = node_of(ino, &n)) || (r = node_head(v, st, &n, &h)))
+	if ((r = node_of(ino, &n)))
+		return r;
+	if (n.kind != NODE_ARTIFACT && (r = node_head(v, st, &n, &h)))
 		return r == -ENODATA ? 0 : r;
 	for (size_t i = 0; i < ARRAY_LEN(xattrs); i++) {
 		if (!has(&xattrs[i], &n))
 			continue;
-		r = xattrs[i].get(v, st, &n, &h, value);
+		r = n.kind == NODE_ARTIFACT ? artifacts_xattr(v, st, &n, xattrs[i].name, value) : xattrs[i].get(v, st, &n, &h, value);
 		if (!r)
 			r = buf_add(out, xattrs[i].name, strlen(xattrs[i].name) + 1);
 		if (r && r != -ENODATA)

@@ -16,6 +16,10 @@ static const char views[] =
 	"CREATE TEMP VIEW iteration_snapshots AS SELECT * FROM main.iteration_snapshots WHERE timestamp <= " AT ";"
 	"CREATE TEMP VIEW generation_events AS SELECT * FROM main.generation_events WHERE at <= " AT ";"
 	"CREATE TEMP VIEW archive AS SELECT * FROM main.archive WHERE sealed_at <= " AT ";"
+	"CREATE TEMP VIEW artifact_content AS SELECT * FROM main.artifact_content WHERE stored_at <= " AT ";"
+	/* What had other bytes then is left out: they are not kept. */
+	"CREATE TEMP VIEW artifacts AS SELECT * FROM main.artifacts AS a WHERE created_at <= " AT " AND NOT EXISTS"
+	" (SELECT 1 FROM main.artifact_content AS c WHERE c.artifact_id = a.artifact_id AND c.stored_at > " AT ");"
 	"CREATE TEMP VIEW generation_requests AS"
 	" SELECT id, request_id, uuid, app_id, user_id, app_name, prompt, initial_prompt, generation_number, generation_type, mode,"
 	" max_iterations, parent_request_id, created_at, last_session_id, s3_path, schema_snapshot, supabase_project_ref,"

@@ -143,7 +143,7 @@ TEST(every_path_of_the_layout_is_found_and_its_attributes_are_those_of_its_inode
 		{ "generations/REQ/iterations", S_IFDIR | 0755, 3, 0 },
 		{ "generations/REQ/iterations/1/src/deep/c", S_IFREG | 0644, 1, 1 },
 		{ "apps", S_IFDIR | 0755, 3, 0 },
-		{ "organizations", S_IFDIR | 0755, 2, 0 },
+		{ "organizations", S_IFDIR | 0755, 1, 0 },
 		{ ".genstore/status.json", S_IFREG | 0644, 1, STATUS_SIZE },
 	};
 	FIXTURE(f);

@@ -29,7 +29,7 @@ static uint64_t artifact_ino(int64_t path, int64_t version)
 
 static struct attr file_attr(uint64_t ino, int64_t size, const char *time)
 {
-	struct attr a = { .ino = ino, .mode = S_IFREG | 0644, .nlink = 1, .size = size, .keep = KEEP_SHORT };
+	struct attr a = { .ino = ino, .mode = S_IFREG | 0644, .nlink = 1, .size = size, .keep = 0 };
 
 	if (time)
 		clock_parse(time, &a.mtime);
@@ -123,6 +123,20 @@ int artifacts_lookup(struct view *v, struct genstore *st, const struct node *dir
 	return folder_attr(v, st, buf_str(&path), ret_a);
 }
 
+/* Replaced or removed: it lives on for who has it open, as long as it is in the cache. */
+static int gone_attr(struct view *v, const struct node *n, struct attr *ret_a)
+{
+	uint64_t ino = node_ino(n->kind, n->id, n->entry);
+	AUTO(object_unrefp) struct object *o = cache_get(v->objects, (int64_t)ino);
+
+	if (!o)
+		return -ENOENT;
+	*ret_a = file_attr(ino, object_size(o), NULL);
+	ret_a->mtime = v->changed;
+	ret_a->nlink = 0;
+	return 0;
+}
+
 int artifacts_attr(struct view *v, struct genstore *st, const struct node *n, struct attr *ret_a)
 {
 	const char *text = folder_of(v, n);
@@ -133,7 +147,9 @@ int artifacts_attr(struct view *v, struct genstore *st, const struct node *n, st
 	if (n->kind == NODE_FOLDER)
 		return folder_attr(v, st, text, ret_a);
 	r = n->kind == NODE_BUNDLE ? bundle_attr(v, st, strchr(text, ' ') + 1, ret_a) : artifact_attr(v, st, text, ret_a);
-	return !r && ret_a->ino != node_ino(n->kind, n->id, n->entry) ? -ENOENT : r;
+	if ((!r && ret_a->ino != node_ino(n->kind, n->id, n->entry)) || r == -ENOENT)
+		return gone_attr(v, n, ret_a);
+	return r;
 }
 
 static int artifact_of(struct view *v, struct genstore *st, const struct node *n, struct artifact *ret_a)

@@ -1,3 +1,4 @@
+#include "fs/artifacts.h"
 #include "fs/fetcher.h"
 #include "fs/ops_write.h"
 #include "fs/rules.h"
@@ -116,6 +117,16 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 		fuse_reply_readlink(req, target);
 }
 
+static int open_typed(struct worker *w, fuse_ino_t ino)
+{
+	AUTO(object_unrefp) struct object *o = NULL;
+	struct node n;
+
+	if (node_of(ino, &n) || (n.kind != NODE_ARTIFACT && n.kind != NODE_BUNDLE))
+		return 0;
+	return artifacts_object(w->view, w->st, &n, &o);
+}
+
 /*
  * Nothing is kept for a file that is open for reading. A mount that is read only tells the kernel to stop asking; another one at least
  * not to say when it is closed.
@@ -123,6 +134,8 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	const struct server *s = fuse_req_userdata(req);
+	struct worker *w;
+	int r;
 
 	if (s->scribe && ((fi->flags & O_ACCMODE) != O_RDONLY || rule_subject(s->view, ino) == SUBJECT_DRAFT_FILE)) {
 		op_open_draft(req, ino, fi);
@@ -130,8 +143,14 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	fi->keep_cache = 1;
 	fi->noflush = 1;
-	if (s->no_open)
+	if (s->no_open) {
 		fuse_reply_err(req, ENOSYS);
+		return;
+	}
+	/* One that was replaced since it was looked up is ESTALE: the kernel looks it up anew. */
+	WORK(req, ino, r, open_typed(w, ino));
+	if (r)
+		fuse_reply_err(req, -r);
 	else
 		fuse_reply_open(req, fi);
 }

@@ -308,7 +308,7 @@ static int find_apps(struct watch *w, int64_t apps)
 	return r;
 }
 
-/* Something was put, replaced or removed: which folder it was in is not looked for. Names are remembered for half a second only. */
+/* Something was put, replaced or removed: which folder it was in is not looked for. Names are remembered for half a second at most. */
 static int find_artifacts(struct watch *w, const struct totals *t)
 {
 	int64_t paths = intern_count(w->v->paths);

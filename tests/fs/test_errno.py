@@ -96,14 +96,22 @@ def places(genstore, store, generate, mounted, tree, tmp_path):
                    " VALUES ('req_runs', 'aaaaaaaa-0000-4000-8000-000000000001', 'rows', 1)")
     tree.write(tmp_path / "src", {"a": "b"})
     genstore("get", done, "-o", tmp_path / "app.tar.gz")
+    tree.write(tmp_path / "typed", {"a": "b"})
+    genstore("artifact", "put", "--session", "s", "--org", "o", "--type", "terraform", tmp_path / "typed")
     with mounted() as top:
         own = Own(top)
+        organization, = (top / "organizations").iterdir()
+        session, = (organization / "sessions").iterdir()
         received = top / "generations/received"
         received.mkdir()
         (received / "app.tar.gz").write_bytes((tmp_path / "app.tar.gz").read_bytes())
         here, app = top / "generations" / done, top / "apps" / LOCAL_USER / "app"
         yield own, {
-            "/": top, "generations/": top / "generations", "organizations/": top / "organizations", "apps/": top / "apps",
+            "/": top, "generations/": top / "generations", "organizations/": top / "organizations",
+            "organizations/<org>/": organization, "sessions/": session.parent, "sessions/<session>/": session,
+            "artifacts/": session / "artifacts", "artifacts/<type>/": session / "artifacts/terraform",
+            "artifacts/<type>/<name>": session / "artifacts/terraform/a", "artifacts/bundle.zip": session / "artifacts/bundle.zip",
+            "apps/": top / "apps",
             "apps/<user>/": app.parent, "apps/<user>/<app>/": app, "apps/<user>/<app>/<n>": app / "1",
             "apps/<user>/<app>/latest": app / "latest", ".genstore/": top / ".genstore", ".genstore/status.json": top / ".genstore/status.json",
             "generations/<id>/": here, "generations/<running>/": top / "generations/req_runs",

@@ -1,7 +1,7 @@
 // A question of mode confirm_first, to be answered here or anywhere else.
 import { post } from "/web/api.js";
 import { el, notice } from "/web/dom.js";
-import { clock } from "/web/format.js";
+import { moment } from "/web/format.js";
 
 // What is answered where the question itself lists nothing.
 const usual = [["yes", "Go on"], ["add", "Go on, and add…"], ["redirect", "Build something else…"], ["done", "Done"]];
@@ -35,7 +35,7 @@ export class Decision {
 		return [
 			el("p.eyebrow", {}, "The generator asks"), el("h2", { id: "decision-title" }, q.question),
 			q.suggested_task ? el("p", {}, "Suggested: ", el("em", {}, q.suggested_task)) : null, this.text,
-			el("div.buttons", {}, ...this.buttons), q.until ? el("p.muted", {}, `It waits until ${clock(q.until)}.`) : null, this.wrong,
+			el("div.buttons", {}, ...this.buttons), q.until ? el("p.muted", {}, `It waits until ${moment(q.until)}.`) : null, this.wrong,
 		].filter(Boolean);
 	}
 

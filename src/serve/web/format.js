@@ -28,7 +28,7 @@ export const money = (usd) => (usd && usd < 0.01 ? "under $0.01" : `$${usd.toFix
 // Times of the tables are UTC, with or without a Z.
 const date = (text) => new Date(/Z$/.test(text) ? text : `${text.replace(" ", "T")}Z`);
 
-export const moment = (text) => date(text).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+export const moment = (text) => date(text).toLocaleString([], { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 export const clock = (text) => date(text).toLocaleTimeString("en-GB");
 
 export function ago(text) {

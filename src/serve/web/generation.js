@@ -112,11 +112,17 @@ export class Generation {
 		this.facts.replaceChildren(...facts.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
 	}
 
+	state() {
+		return [this.g.status, this.g.current_iteration, this.g.archive_size].join();
+	}
+
 	async look() {
-		const before = this.g.status;
+		const before = this.state();
 		this.show(await get(this.path));
-		if (before !== this.g.status)
-			this.changed();
+		if (before === this.state())
+			return;
+		this.changed();
+		await this.lookAround();
 	}
 
 	// What belongs to it, each by itself: one that fails leaves the others.
@@ -168,7 +174,7 @@ export class Generation {
 
 	async save() {
 		this.download.disabled = true;
-		await tell(save(`${this.path}/app.tar.gz`, `${this.g.app_name}-${this.g.generation_number}.tar.gz`));
+		await tell(save(`${this.path}/app.tar.gz`, "app.tar.gz"));
 		this.download.disabled = false;
 	}
 }

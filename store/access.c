@@ -34,9 +34,15 @@ static const char *const views[] = {
 	" (SELECT 1 FROM temp.generation_requests AS g WHERE g.request_id = t.request_id);",
 	"CREATE TEMP VIEW generations AS SELECT * FROM main.generations WHERE user_id = " USER ";",
 	OF_ORGANIZATION("organizations") OF_ORGANIZATION("memberships") OF_ORGANIZATION("sessions"),
-	OF_ORGANIZATION("conversations") OF_ORGANIZATION("artifacts"),
+	OF_ORGANIZATION("conversations") OF_ORGANIZATION("artifacts") OF_ORGANIZATION("artifact_remotes"),
 	"CREATE TEMP VIEW artifact_content AS SELECT * FROM main.artifact_content AS t WHERE EXISTS"
 	" (SELECT 1 FROM temp.artifacts AS a WHERE a.artifact_id = t.artifact_id);",
+	"CREATE TEMP VIEW buckets AS SELECT * FROM main.buckets WHERE user_id IS NULL OR user_id = " USER ";",
+	OF_USER("bucket_objects") OF_USER("bucket_uploads"),
+	"CREATE TEMP VIEW bucket_object_parts AS SELECT * FROM main.bucket_object_parts AS t WHERE EXISTS"
+	" (SELECT 1 FROM temp.bucket_objects AS o WHERE o.id = t.object_id);",
+	"CREATE TEMP VIEW bucket_upload_parts AS SELECT * FROM main.bucket_upload_parts AS t WHERE EXISTS"
+	" (SELECT 1 FROM temp.bucket_uploads AS u WHERE u.id = t.upload);",
 	/* Themselves, and who is in an organization with them. */
 	"CREATE TEMP VIEW users AS SELECT * FROM main.users AS u WHERE u.id = (SELECT user_id FROM temp.subject)"
 	" OR EXISTS (SELECT 1 FROM main.memberships AS m JOIN temp.seen AS s ON s.organization_id = m.organization_id WHERE m.user_id = u.id);",

@@ -49,6 +49,37 @@ int access_key_make(struct genstore *st, const uint8_t key[ENVELOPE_KEY], const 
 	return txn_commit(&t);
 }
 
+int access_key_find(struct genstore *st, const uint8_t key[ENVELOPE_KEY], const char *id, struct access_subject *ret_subject,
+		    struct secret_bytes *ret_secret)
+{
+	STMT q = db_stmt(&st->db, "SELECT user_id, coalesce(organization_id, ''), encrypted_secret FROM main.access_keys"
+				  " WHERE access_key_id = ?1 AND (expires_at IS NULL OR expires_at > ?2)");
+	char now[CLOCK_TEXT];
+	int r;
+
+	store_now(st, now);
+	bind_text(&q, id);
+	bind_text(&q, now);
+	if ((r = stmt_step(&q)) <= 0)
+		return r < 0 ? r : store_fail(st, -EKEYREJECTED, "the access key is not one of this store, or not good any more");
+	if (envelope_open(key, PARTS_OF(id, col_text(&q, 0)), col_text(&q, 2), ret_secret))
+		return store_fail(st, -EBADMSG, "the secret of the access key '%s' does not open: its row was changed, or the store's key", id);
+	snprintf(ret_subject->user_id, ID_UUID, "%s", col_text(&q, 0));
+	snprintf(ret_subject->organization_id, ID_UUID, "%s", col_text(&q, 1));
+	return 0;
+}
+
+int access_key_used(struct genstore *st, const char *id)
+{
+	STMT q = db_stmt(&st->db, "UPDATE main.access_keys SET last_used_at = ? WHERE access_key_id = ?");
+	char now[CLOCK_TEXT];
+
+	store_now(st, now);
+	bind_text(&q, now);
+	bind_text(&q, id);
+	return stmt_run(&q);
+}
+
 static int rewrap(struct genstore *st, const uint8_t old[ENVELOPE_KEY], const uint8_t new[ENVELOPE_KEY], const char *id, const char *user_id,
 		  const char *sealed)
 {

@@ -172,7 +172,7 @@ int check_store(struct genstore *st, unsigned flags, const struct check_options 
 	static int (*const parts[])(struct check *c) = {
 		check_header, check_integrity, check_references, check_schema, count_rows, check_contents, check_pieces,
 		check_manifests, check_seals, check_foreign, check_generations, check_iterations, check_events,
-		check_artifacts, check_audit, count_unused,
+		check_artifacts, check_buckets, check_audit, count_unused,
 	};
 	AUTO(check_free) struct check *c = calloc(1, sizeof(*c));
 	int r;

@@ -36,6 +36,7 @@ int check_generations(struct check *c);
 int check_iterations(struct check *c);
 int check_events(struct check *c);
 int check_artifacts(struct check *c);
+int check_buckets(struct check *c);
 int check_audit(struct check *c);
 
 #endif

@@ -48,9 +48,10 @@ struct received {
 	int64_t metadata;
 };
 
+/* Whoever handed it in: what came before its archive is nobody's yet. */
 static int get_received(struct genstore *st, const char *request_id, struct received *ret_v)
 {
-	STMT q = db_stmt(&st->db, "SELECT archive, coalesce(metadata_id, 0) FROM received WHERE request_id = ?");
+	STMT q = db_stmt(&st->db, "SELECT archive, coalesce(metadata_id, 0) FROM main.received WHERE request_id = ?");
 	int r;
 
 	*ret_v = (struct received){ 0 };
@@ -366,6 +367,15 @@ static int late_metadata(struct genstore *st, const struct generation *g, const 
 	return app ? rename_app(st, g, app) : 0;
 }
 
+/* A generation that the handle does not show. */
+static int is_elsewhere(struct genstore *st, const char *request_id)
+{
+	STMT q = db_stmt(&st->db, "SELECT 1 FROM main.generation_requests WHERE request_id = ?");
+
+	bind_text(&q, request_id);
+	return stmt_step(&q);
+}
+
 int foreign_metadata(struct genstore *st, const char *request_id, const void *bytes, size_t n)
 {
 	AUTO(generation_release) struct generation g = { 0 };
@@ -388,9 +398,11 @@ int foreign_metadata(struct genstore *st, const char *request_id, const void *by
 	r = generation_by_request(st, request_id, &g);
 	if (r && r != -ENOENT)
 		return r;
-	if (!r && !g.metadata_id && generation_is_final(g.status))
+	if (r && (r = is_elsewhere(st, request_id)))
+		return r < 0 ? r : store_fail(st, -EEXIST, "the request id '%s' is taken", request_id);
+	if (g.id && !g.metadata_id && generation_is_final(g.status))
 		return store_fail(st, -EEXIST, "'%s' is %s: it takes nothing any more", request_id, g.status);
-	if ((!r && g.metadata_id && (r = late_metadata(st, &g, &v, v.metadata, app))))
+	if ((g.metadata_id && (r = late_metadata(st, &g, &v, v.metadata, app))))
 		return r;
 	if ((r = put_received(st, request_id, &v)))
 		return r;

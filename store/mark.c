@@ -196,6 +196,28 @@ static int next_artifact(struct genstore *st, int64_t *id, int64_t *ret_content)
 	return r;
 }
 
+static int next_object_part(struct genstore *st, int64_t *id, int64_t *ret_content)
+{
+	STMT q = db_stmt(&st->db, "SELECT id, content_id FROM bucket_object_parts WHERE id > ? ORDER BY id LIMIT 1");
+	int r;
+
+	bind_i64(&q, *id);
+	if ((r = stmt_step_after(&q, id)) > 0)
+		*ret_content = col_i64(&q, 1);
+	return r;
+}
+
+static int next_upload_part(struct genstore *st, int64_t *id, int64_t *ret_content)
+{
+	STMT q = db_stmt(&st->db, "SELECT id, content_id FROM bucket_upload_parts WHERE id > ? ORDER BY id LIMIT 1");
+	int r;
+
+	bind_i64(&q, *id);
+	if ((r = stmt_step_after(&q, id)) > 0)
+		*ret_content = col_i64(&q, 1);
+	return r;
+}
+
 static int next_archive(struct genstore *st, int64_t *id, int64_t ret_ids[3])
 {
 	STMT q = db_stmt(&st->db, "SELECT generation_request_id, coalesce(seal_id, 0), coalesce(content_id, 0), metadata_id"
@@ -249,6 +271,10 @@ int mark_more(struct genstore *st, struct mark *m)
 		if (manifest && (r = mark_manifest(st, m, manifest)))
 			return r;
 	while (!r && (r = next_artifact(st, &m->last_artifact, &content)) > 0)
+		r = mark_content(st, m, content);
+	while (!r && (r = next_object_part(st, &m->last_object_part, &content)) > 0)
+		r = mark_content(st, m, content);
+	while (!r && (r = next_upload_part(st, &m->last_upload_part, &content)) > 0)
 		r = mark_content(st, m, content);
 	/* Archives come in any order of their generations: all are looked at, and most are marked already. */
 	while (!r && (r = next_archive(st, &generation, ids)) > 0)

@@ -49,6 +49,9 @@ static const struct {
 	{ 14, true,
 	  "SELECT format('ends the memberships of %d viewers, drops %d access keys', (SELECT count(*) FROM memberships WHERE role = 'viewer'),"
 	  " (SELECT count(*) FROM access_keys))" },
+	{ 15, false, "SELECT 'adds the buckets of the S3 endpoint and what is in them'" },
+	{ 15, true,
+	  "SELECT format('drops %d buckets with %d objects in them', (SELECT count(*) FROM buckets), (SELECT count(*) FROM bucket_objects))" },
 	{ 7, true, "SELECT 'brings back download_url and conversation, empty'" },
 	{ 6, true, "SELECT 'removes the table of states: any status can follow any'" },
 	{ 4, true,

@@ -28,6 +28,15 @@ int access_key_make(struct genstore *st, const uint8_t key[ENVELOPE_KEY], const 
 		    char ret_secret[ACCESS_KEY_SECRET]);
 
 /*
+ * Who signs with that key, and its secret. -EKEYREJECTED: it is unknown, was removed or is over; -EBADMSG with words: its secret does not open. For
+ * a handle that is not limited yet.
+ */
+int access_key_find(struct genstore *st, const uint8_t key[ENVELOPE_KEY], const char *id, struct access_subject *ret_subject,
+		    struct secret_bytes *ret_secret);
+/* token_used() of an access key. */
+int access_key_used(struct genstore *st, const char *id);
+
+/*
  * Who shows it, for access_limit(): -EKEYREJECTED, with the same words for one that is unknown, was removed, or is over. For a handle that is
  * not limited yet.
  */

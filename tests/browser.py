@@ -64,7 +64,7 @@ class Page:
 
     def shot(self, name, whole=True):
         SHOTS.mkdir(parents=True, exist_ok=True)
-        self("await page.screenshot({ path: arg.path, fullPage: arg.whole, animations: 'disabled' })", {"path": str(SHOTS / f"{name}.png"), "whole": whole})
+        self("await page.evaluate(() => scrollTo(0, 0)); await page.screenshot({ path: arg.path, fullPage: arg.whole, animations: 'disabled' })", {"path": str(SHOTS / f"{name}.png"), "whole": whole})
 
 
 class Browser:

@@ -4,17 +4,21 @@
 #include "src/cmd/setting.h"
 #include "src/config/forms.h"
 #include "src/cmd/worker.h"
+#include "src/s3d/s3d.h"
 #include "src/serve/jwt.h"
 #include "src/serve/serve.h"
 
+#include "store/bucket.h"
+
 #include <arpa/inet.h>
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <sys/wait.h>
 
 enum { DRAIN_MS = 10000, JOBS_NOT_GIVEN = -1 };
 
 static struct {
-	const char *listen, *log, *jwt, *generator;
+	const char *listen, *log, *jwt, *generator, *s3, *bucket;
 	int64_t jobs;
 	bool needs_token;
 } o = { .jobs = JOBS_NOT_GIVEN };
@@ -24,9 +28,19 @@ static const struct opt options[] = {
 	{ "access-log", 0, OPT_TEXT, &o.log, "FILE", "a line of JSON for each request, '-' is standard error (none)" },
 	{ "require-token", 0, OPT_FLAG, &o.needs_token, NULL, "refuse whoever has no token (he is the owner)" },
 	{ "jwt-secret-file", 0, OPT_TEXT, &o.jwt, "FILE", "take JSON Web Tokens that are signed with the secret in it, too" },
+	{ "s3", 0, OPT_TEXT, &o.s3, "ADDR", "an S3 endpoint, too: [127.0.0.1:]PORT; for the access keys of 'token add --s3' (none)" },
+	{ "s3-bucket", 0, OPT_TEXT, &o.bucket, "NAME", "the bucket in which the archives of generations are (setting s3.bucket: genstore)" },
 	{ "generator", 'g', OPT_TEXT, &o.generator, "COMMAND", "run what is queued: with this command of the shell where it has none" },
 	{ "jobs", 'j', OPT_INT, &o.jobs, "N", "run what is queued, so many at a time (none; with --generator 1)" },
 	{ 0 },
+};
+
+/* What runs, and with what. */
+struct serving {
+	struct serve_options o;
+	struct s3d_options s3_o;
+	struct serve *s;
+	struct s3d *s3; /* NULL: none */
 };
 
 static int take_listen(struct cli *cli, struct serve_options *so)
@@ -49,6 +63,32 @@ static int take_listen(struct cli *cli, struct serve_options *so)
 		return cli_usage(cli, "'%s' is not on loopback, and whoever reaches the server sees everything; say --require-token", text);
 	so->elsewhere = true;
 	so->address = htonl(address);
+	return 0;
+}
+
+/* Every request there is signed: it may listen anywhere. */
+static int take_s3(struct cli *cli, struct s3d_options *so, char **ret_bucket)
+{
+	AUTO(secret_bytes_release) struct secret_bytes key = { 0 };
+	uint32_t address;
+	int r;
+
+	if (!o.s3)
+		return o.bucket ? cli_usage(cli, "--s3-bucket needs --s3") : 0;
+	if (listen_parse(o.s3, &address, &so->port))
+		return cli_usage(cli, "--s3 takes an address like 127.0.0.1:9000, not '%s'", o.s3);
+	so->elsewhere = address != INADDR_LOOPBACK;
+	so->address = htonl(address);
+	if (!(so->bucket = o.bucket)) {
+		if ((r = cli_setting(cli, "s3.bucket", ret_bucket)))
+			return r;
+		so->bucket = *ret_bucket ? *ret_bucket : "genstore";
+	}
+	if (!bucket_is_name(so->bucket))
+		return cli_usage(cli, "'%s' cannot be the name of a bucket: 3 to 63 of a-z 0-9 . -", so->bucket);
+	if ((r = key_open(cli, &key)))
+		return r;
+	memcpy(so->key, key.data, sizeof(so->key));
 	return 0;
 }
 
@@ -95,22 +135,36 @@ static int open_log(struct cli *cli, FILE **ret_log)
 	return 0;
 }
 
-static void tell(const struct cli *cli, const struct serve_options *so, const struct serve *s)
+static void add_url(struct buf *out, bool elsewhere, in_addr_t at, uint16_t port)
 {
-	const struct in_addr address = { .s_addr = so->elsewhere ? so->address : htonl(INADDR_LOOPBACK) };
-	AUTO(buf_release) struct buf line = BUF_INIT, url = BUF_INIT;
+	const struct in_addr address = { .s_addr = elsewhere ? at : htonl(INADDR_LOOPBACK) };
 	char host[INET_ADDRSTRLEN];
-	struct jw j;
 
 	inet_ntop(AF_INET, &address, host, sizeof(host));
-	buf_addf(&url, "http://%s:%u", host, (unsigned)serve_port(s));
+	buf_addf(out, "http://%s:%u", host, (unsigned)port);
+}
+
+static void tell(const struct cli *cli, const struct serving *v)
+{
+	AUTO(buf_release) struct buf line = BUF_INIT, url = BUF_INIT, s3 = BUF_INIT;
+	struct jw j;
+
+	add_url(&url, v->o.elsewhere, v->o.address, serve_port(v->s));
+	if (v->s3)
+		add_url(&s3, v->s3_o.elsewhere, v->s3_o.address, s3d_port(v->s3));
 	if (cli->json) {
 		out_object(&j, &line, "listening");
 		jw_str(&j, "url", buf_str(&url));
+		if (v->s3) {
+			jw_str(&j, "s3_url", buf_str(&s3));
+			jw_str(&j, "s3_bucket", v->s3_o.bucket);
+		}
 		jw_str(&j, "store", cli->store_path);
 		out_object_end(&j);
 	} else {
 		cli_note(cli, "serving '%s' at %s until Ctrl-C", cli->store_path, buf_str(&url));
+		if (v->s3)
+			cli_note(cli, "S3 at %s, generations are in the bucket '%s'", buf_str(&s3), v->s3_o.bucket);
 	}
 	out_flush();
 }
@@ -130,28 +184,41 @@ static int wait_for_end(struct cli *cli, const sigset_t *ending, pid_t *worker)
 	}
 }
 
-static int serve_and_work(struct cli *cli, const struct serve_options *so, const sigset_t *ending, const sigset_t *before)
+static int start(struct cli *cli, struct serving *v)
 {
 	AUTO(buf_release) struct buf why = BUF_INIT;
-	struct serve *s = NULL;
-	pid_t worker = 0;
-	int r = serve_start(so, &s, &why);
+	int r = serve_start(&v->o, &v->s, &why);
 
-	if (r)
-		return cli_error(cli, cli_exit_code(r), "%s", why.len ? buf_str(&why) : strerror(-r));
-	if (o.jobs && (r = worker_start(cli, o.jobs, o.generator, before, &worker)))
+	if (!r && o.s3)
+		r = s3d_start(&v->s3_o, &v->s3, &why);
+	return r ? cli_error(cli, cli_exit_code(r), "%s", why.len ? buf_str(&why) : strerror(-r)) : 0;
+}
+
+static void stop(struct cli *cli, struct serving *v)
+{
+	bool whole = s3d_stop(v->s3, DRAIN_MS);
+
+	if (!serve_stop(v->s, DRAIN_MS) || !whole)
+		cli_note(cli, "an answer that took longer than %d s was cut", DRAIN_MS / 1000);
+}
+
+static int serve_and_work(struct cli *cli, struct serving *v, const sigset_t *ending, const sigset_t *before)
+{
+	pid_t worker = 0;
+	int r = start(cli, v);
+
+	if (!r && o.jobs && (r = worker_start(cli, o.jobs, o.generator, before, &worker)))
 		r = cli_error(cli, EXIT_FAILED, "cannot start a worker: %s", strerror(-r));
 	if (!r) {
-		tell(cli, so, s);
+		tell(cli, v);
 		r = wait_for_end(cli, ending, &worker);
 	}
 	worker_end(worker);
-	if (!serve_stop(s, DRAIN_MS))
-		cli_note(cli, "an answer that took longer than %d s was cut", DRAIN_MS / 1000);
+	stop(cli, v);
 	return r;
 }
 
-static int run_until_told(struct cli *cli, const struct serve_options *so)
+static int run_until_told(struct cli *cli, struct serving *v)
 {
 	sigset_t ending, before;
 
@@ -161,23 +228,25 @@ static int run_until_told(struct cli *cli, const struct serve_options *so)
 	sigaddset(&ending, SIGTERM);
 	sigaddset(&ending, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &ending, &before);
-	return serve_and_work(cli, so, &ending, &before);
+	return serve_and_work(cli, v, &ending, &before);
 }
 
 static int run(struct cli *cli, int argc UNUSED, char **argv UNUSED)
 {
 	AUTO(secret_bytes_release) struct secret_bytes secret = { 0 };
-	struct serve_options so = { .store = cli->store_path };
+	struct serving v = { .o.store = cli->store_path, .s3_o.store = cli->store_path };
+	AUTO(free_ptr) char *bucket = NULL;
 	int r;
 
-	if ((r = check_jobs(cli)) || (r = cli_open(cli, 0)) || (r = take_listen(cli, &so)) || (r = take_secret(cli, &secret, &so)) || (r = take_jobs(cli)))
+	if ((r = check_jobs(cli)) || (r = cli_open(cli, 0)) || (r = take_listen(cli, &v.o)) || (r = take_secret(cli, &secret, &v.o)) ||
+	    (r = take_jobs(cli)) || (r = take_s3(cli, &v.s3_o, &bucket)))
 		return r;
 	/* Its words are those of every command; who answers has handles of his own. */
 	genstore_free(MOVE(cli->st));
-	if ((r = open_log(cli, &so.log)))
-		return r;
-	r = run_until_told(cli, &so);
-	if (so.log && so.log != stderr && fclose(so.log))
+	if (!(r = open_log(cli, &v.o.log)))
+		r = run_until_told(cli, &v);
+	OPENSSL_cleanse(v.s3_o.key, sizeof(v.s3_o.key));
+	if (v.o.log && v.o.log != stderr && fclose(v.o.log))
 		return cli_error(cli, EXIT_FAILED, "cannot write '%s': %s", o.log, strerror(errno));
 	return r;
 }

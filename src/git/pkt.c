@@ -90,6 +90,8 @@ static int more(struct pkt_reader *r)
 		r->bytes.len -= r->at;
 		r->at = 0;
 	}
+	if (r->fd < 0)
+		return 0;
 	if (!(to = buf_reserve(&r->bytes, PKT_MAX)))
 		return buf_error(&r->bytes);
 	do

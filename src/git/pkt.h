@@ -23,7 +23,7 @@ int pkt_flush(struct buf *out);
 
 /* Packets, and before them lines, from a pipe. */
 struct pkt_reader {
-	int fd;
+	int fd; /* -1: what is in bytes is all */
 	struct buf bytes;
 	size_t at;
 };

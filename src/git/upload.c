@@ -282,7 +282,12 @@ static int send_pack(struct upload *u)
 	return r || !u->band ? r : pkt_write(u->out, "0000", PKT_HEAD);
 }
 
-int upload_pack(struct genstore *st, const struct git_repo *repo, struct pkt_reader *in, int out)
+int upload_refs(struct genstore *st, const struct git_repo *repo, int out)
+{
+	return advertise(&(struct upload){ .st = st, .repo = repo, .out = out });
+}
+
+int upload_answer(struct genstore *st, const struct git_repo *repo, struct pkt_reader *in, int out)
 {
 	size_t n = repo->count + 1;
 	AUTO(upload_release) struct upload u = {
@@ -293,10 +298,17 @@ int upload_pack(struct genstore *st, const struct git_repo *repo, struct pkt_rea
 
 	if (!u.has || !u.send || !u.shallow || !u.depth)
 		return failed(&u, -ENOMEM);
-	if ((r = advertise(&u)) || (r = read_wants(&u)) || !u.wants || (r = measure(&u)))
+	if ((r = read_wants(&u)) || !u.wants || (r = measure(&u)))
 		return r;
 	if ((r = negotiate(&u)) <= 0)
 		return r;
 	choose(&u);
 	return send_pack(&u);
+}
+
+int upload_pack(struct genstore *st, const struct git_repo *repo, struct pkt_reader *in, int out)
+{
+	int r = upload_refs(st, repo, out);
+
+	return r ? r : upload_answer(st, repo, in, out);
 }

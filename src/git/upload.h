@@ -14,4 +14,8 @@
  */
 int upload_pack(struct genstore *st, const struct git_repo *repo, struct pkt_reader *in, int out);
 
+/* The same in two, for HTTP: the list of refs; then what is wanted, and what is had, as often as it is asked. */
+int upload_refs(struct genstore *st, const struct git_repo *repo, int out);
+int upload_answer(struct genstore *st, const struct git_repo *repo, struct pkt_reader *in, int out);
+
 #endif

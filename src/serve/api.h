@@ -14,6 +14,8 @@
 
 struct meter;
 
+#define GIT_FOLDER "/leo-generated/"
+
 enum api_use { API_READ, API_WRITE };
 
 struct api {
@@ -38,7 +40,7 @@ int api_borrow_any(struct request *q, enum api_use use, struct loan *l);
 int api_name(struct request *q, size_t i, struct buf *out);
 
 #define API_ROUTES(X) X(artifact_routes) X(generation_routes) X(control_routes) X(tree_routes) X(log_routes) X(sync_routes) \
-	X(health_routes) X(web_routes)
+	X(health_routes) X(web_routes) X(git_routes)
 #define API_DECLARE(name) extern const struct route name[];
 API_ROUTES(API_DECLARE)
 #undef API_DECLARE

@@ -4,10 +4,16 @@
 #include "store/member.h"
 #include "store/token.h"
 
+#include <openssl/evp.h>
+
+enum { TOKEN_TEXT_MAX = 8192 }; /* a JSON Web Token has some hundred bytes */
+
 /* RFC 6750 section 3. The words are the same, whatever is wrong with it. */
 static int refuse(struct request *q, bool given)
 {
-	const struct reply_field how[] = { { "WWW-Authenticate", given ? "Bearer error=\"invalid_token\"" : "Bearer" }, { 0 } };
+	/* Browsers ask for a password where they see Basic: it is offered to git alone. */
+	const char *git = strncmp(q->path, GIT_FOLDER, strlen(GIT_FOLDER)) ? NULL : "Basic realm=\"genstore\", charset=\"UTF-8\"";
+	const struct reply_field how[] = { { "WWW-Authenticate", git ? git : given ? "Bearer error=\"invalid_token\"" : "Bearer" }, { 0 } };
 	int r = reply_error(q, 401, given ? "the token is not one of this store, or not good any more" : "a token is needed: Authorization: Bearer", how, false);
 
 	return r ? r : 1;
@@ -79,15 +85,38 @@ static int take_jwt(struct request *q, const char *text, struct access_subject *
 	return 0;
 }
 
+/* "user:token", of which the token is wanted: into out, which has room for all of it. */
+static bool take_password(const char *given, char *out, size_t room)
+{
+	size_t n = strlen(given);
+	char *colon;
+	int got;
+
+	if (n % 4 || n / 4 * 3 >= room || (got = EVP_DecodeBlock((uint8_t *)out, (const uint8_t *)given, (int)n)) < 0)
+		return false;
+	out[got] = '\0';
+	if (!(colon = strchr(out, ':')))
+		return false;
+	memmove(out, colon + 1, strlen(colon));
+	return true;
+}
+
 int auth_subject(struct request *q, struct access_subject *ret_subject)
 {
 	const char *given = request_header(q, "Authorization"), *text;
+	char password[TOKEN_TEXT_MAX];
 
 	*ret_subject = (struct access_subject){ 0 };
 	if (!given)
 		return request_api(q)->needs_token ? refuse(q, false) : 0;
-	if (strncasecmp(given, "Bearer ", 7) != 0)
+	if (strncasecmp(given, "Bearer ", 7) != 0 && strncasecmp(given, "Basic ", 6) != 0)
 		return refuse(q, false);
-	text = given + 7 + strspn(given + 7, " ");
+	text = strchr(given, ' ');
+	text += strspn(text, " ");
+	if (strncasecmp(given, "Basic ", 6) == 0) {
+		if (!take_password(text, password, sizeof(password)))
+			return refuse(q, true);
+		text = password;
+	}
 	return strchr(text, '.') && strchr(strchr(text, '.') + 1, '.') ? take_jwt(q, text, ret_subject) : take_token(q, text, ret_subject);
 }

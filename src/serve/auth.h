@@ -1,6 +1,6 @@
 /*
  * Whose a request is. Without `Authorization` it is the file's owner's, who has the machine to himself, or nobody's where a token is asked for.
- * `Authorization: Bearer` takes a token of `genstore token add`, or a JSON Web Token signed with the secret that the server was given.
+ * `Authorization: Bearer` takes a token of `genstore token add`, or a JSON Web Token signed with the secret that the server was given. Git says who it is by `Authorization: Basic`, whose password is such a token, whatever the user.
  */
 #ifndef GENSTORE_SERVE_AUTH_H
 #define GENSTORE_SERVE_AUTH_H

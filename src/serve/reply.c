@@ -170,18 +170,28 @@ static void disposition(const char *filename, struct buf *out)
 		buf_addf(out, strchr(plain, *c) ? "%c" : "%%%02X", (unsigned char)*c);
 }
 
-static struct MHD_Response *stream(const struct reply_object *o, const struct range *range)
+static struct MHD_Response *stream(struct object *o, struct pool *pool, int64_t from, int64_t size)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 	struct MHD_Response *response;
 
 	if (!s)
 		return NULL;
-	*s = (struct stream){ o->pool, object_ref(o->object), range->from };
-	response = mhd()->create_response_from_callback((uint64_t)range->size, PART, read_part, s, stream_free);
+	*s = (struct stream){ pool, object_ref(o), from };
+	response = mhd()->create_response_from_callback((uint64_t)size, PART, read_part, s, stream_free);
 	if (!response)
 		stream_free(s);
 	return response;
+}
+
+int reply_part(struct request *q, int status, struct object *o, struct pool *pool, int64_t from, int64_t size, const struct reply_field *fields)
+{
+	struct MHD_Response *response = stream(o, pool, from, size);
+
+	if (!response)
+		return -ENOMEM;
+	add_fields(response, fields);
+	return queue(q, status, response, size);
 }
 
 /* RFC 9110 section 13.2.2. 0: it is to be answered. */
@@ -222,7 +232,7 @@ int reply_object(struct request *q, const struct reply_object *o)
 		return -ENOMEM;
 	if (status == 416)
 		return reply_error(q, 416, "the range is behind the end", (const struct reply_field[]){ { "Content-Range", buf_str(&part) }, { 0 } }, false);
-	response = stream(o, &range);
+	response = stream(o->object, o->pool, range.from, range.size);
 	if (!response)
 		return -ENOMEM;
 	add_fields(response, (const struct reply_field[]){

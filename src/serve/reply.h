@@ -21,10 +21,13 @@ int reply_store(struct request *q, int r, const struct genstore *st);
 int reply_text(struct request *q, int status, const char *type, const struct buf *body, const struct reply_field *more);
 int reply_json(struct request *q, int status, const struct buf *body);
 
+/* `size` bytes of an object from `from` on, read with handles of the pool. */
+struct pool;
+int reply_part(struct request *q, int status, struct object *o, struct pool *pool, int64_t from, int64_t size, const struct reply_field *fields);
+
 /* What comes piece by piece, for as long as it does; arg is released when it is over, or when it cannot begin. */
 int reply_stream(struct request *q, const char *type, size_t block, MHD_ContentReaderCallback next, void *arg, MHD_ContentReaderFreeCallback release);
 
-struct pool;
 struct reply_object {
 	struct object *object; /* a reference is taken */
 	struct pool *pool;     /* whose handles read it: one for each part, so that a slow reader holds none */

@@ -5,6 +5,7 @@
 #include "store/base/clock.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -41,6 +42,11 @@ const char *request_header(const struct request *q, const char *name)
 	return mhd()->lookup_connection_value(q->connection, MHD_HEADER_KIND, name);
 }
 
+void request_headers(const struct request *q, enum MHD_Result (*each)(void *arg, enum MHD_ValueKind kind, const char *name, const char *value), void *arg)
+{
+	mhd()->get_connection_values(q->connection, MHD_HEADER_KIND, each, arg);
+}
+
 void *request_app(const struct request *q)
 {
 	return q->server->o.app;
@@ -63,6 +69,16 @@ static enum MHD_Result take_field(void *arg, enum MHD_ValueKind kind UNUSED, con
 	return MHD_YES;
 }
 
+static int examine_raw(struct request *q, int status, const char *why)
+{
+	int r;
+
+	q->is_early = true;
+	r = status ? q->server->o.raw->refuse(q, status, why) : q->server->o.raw->head(q);
+	q->is_early = false;
+	return r;
+}
+
 /* The head is there: what must not go on is answered now. 0: it may. */
 static int examine(struct request *q)
 {
@@ -72,6 +88,8 @@ static int examine(struct request *q)
 
 	mhd()->get_connection_values(q->connection, MHD_HEADER_KIND, take_field, &h);
 	status = hygiene_check(&h, q->server->o.elsewhere ? 0 : q->server->port, &why);
+	if (q->server->o.raw)
+		return examine_raw(q, status, why);
 	if (status)
 		return reply_error(q, status, why, NULL, true);
 	q->match = route_find(q->server->o.routes, q->method, q->path, strcspn(q->path, "?"));
@@ -90,6 +108,8 @@ static int take_body(struct request *q, const char *data, size_t n)
 	const struct route *route = q->match.route;
 
 	q->body += (int64_t)n;
+	if (q->server->o.raw)
+		return q->answered ? 0 : q->server->o.raw->body(q, data, n);
 	if (!route || !route->body)
 		return q->body > SERVER_BODY_MAX ? -EFBIG : 0;
 	return q->body > route->body ? -EFBIG : buf_add(&q->text, data, n);
@@ -100,6 +120,8 @@ static int dispatch(struct request *q)
 	size_t n = strcspn(q->path, "?");
 	AUTO(buf_release) struct buf allowed = BUF_INIT;
 
+	if (q->server->o.raw)
+		return q->server->o.raw->end(q);
 	if (q->match.route)
 		return q->match.route->run(q);
 	if (!q->match.other_method)
@@ -186,6 +208,8 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
 		s->o.over(s->o.app, q);
 	if (q->begun && !q->upgraded)
 		atomic_fetch_sub(&s->working, 1);
+	if (s->o.raw)
+		s->o.raw->over(q);
 	buf_release(&q->text);
 	free(q->path);
 	free(q);
@@ -196,7 +220,11 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
 {
 	const union MHD_ConnectionInfo *info = mhd()->get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct server *s = arg;
+	const int on = 1;
 
+	/* The head of an answer and its body are two writes: without this the second waits for what the peer acknowledges. */
+	if (what == MHD_CONNECTION_NOTIFY_STARTED && info)
+		setsockopt(info->connect_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (what == MHD_CONNECTION_NOTIFY_STARTED && info) {
 		*context = guard_add(s->guard, info->connect_fd);
 		hub_wake(s->hub);
@@ -237,7 +265,7 @@ static int start_daemon(struct server *s)
 		handle, s, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_path, s, MHD_OPTION_UNESCAPE_CALLBACK,
 		keep_escaped, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
 		MHD_OPTION_CONNECTION_LIMIT, s->o.connections ? s->o.connections : (unsigned)SERVER_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)SERVER_HEAD_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S, MHD_OPTION_END);
+		s->o.head_max ? s->o.head_max : (size_t)SERVER_HEAD_MAX, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SERVER_IDLE_S, MHD_OPTION_END);
 	if (!s->daemon)
 		return -ENOMEM;
 	move_fd(&fd);

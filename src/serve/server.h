@@ -38,8 +38,24 @@ struct wsi_door {
 
 struct request;
 
+/* Instead of routes: who takes bodies piece by piece, and answers in a form of his own. */
+struct server_raw {
+	/* The head is there. 0: go on; or negative: the connection is cut. Answers early only to reject: the connection ends with it. */
+	int (*head)(struct request *q);
+	/* Some of the body. */
+	int (*body)(struct request *q, const char *data, size_t n);
+	/* All of it is there: answers. */
+	int (*end)(struct request *q);
+	/* What hygiene.h does not let pass is answered. */
+	int (*refuse)(struct request *q, int status, const char *why);
+	/* Frees q->own. */
+	void (*over)(struct request *q);
+};
+
 struct server_options {
-	const struct route *routes; /* route.h */
+	const struct route *routes; /* route.h; NULL: raw */
+	const struct server_raw *raw;
+	size_t head_max;            /* bytes of memory for the head of a request, and a piece of its body; 0: SERVER_HEAD_MAX */
 	struct wsi_door wsi;
 	bool elsewhere;             /* than on loopback. There no Host is refused: `admit` has to know who comes */
 	in_addr_t address;          /* there; network order, INADDR_ANY: everywhere */
@@ -89,10 +105,13 @@ struct request {
 	bool begun, answered;
 	bool is_early;             /* what is answered now is answered before the body was read: the connection ends with it */
 	bool upgraded;             /* it is no HTTP any more */
+	void *own;                 /* of server_raw */
 	uint64_t ticket;           /* of wsi_door.knock(), while neither come() nor stay_away() was called */
 };
 
 const struct server_options *server_options(const struct server *s);
+/* All of its header fields, in their order. */
+void request_headers(const struct request *q, enum MHD_Result (*each)(void *arg, enum MHD_ValueKind kind, const char *name, const char *value), void *arg);
 const char *request_header(const struct request *q, const char *name);
 void *request_app(const struct request *q);
 /* Its connection is no HTTP any more. */

@@ -1,5 +1,4 @@
 #include "src/sync/sigv4.h"
-#include "store/base/hash.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -220,16 +219,36 @@ static int first_key(const struct sigv4_request *r, const char *secret, uint8_t 
 	return e;
 }
 
-static int sign(const struct sigv4_request *r, const struct sigv4_key *k, char hex[HEX_SHA256_SIZE])
+int sigv4_signing_key(const struct sigv4_request *r, const char *secret_key, uint8_t ret_key[SHA256_SIZE])
+{
+	int e = first_key(r, secret_key, ret_key);
+
+	if (!e && !(e = hmac(ret_key, r->region, strlen(r->region))) && !(e = hmac(ret_key, r->service, strlen(r->service))))
+		e = hmac(ret_key, "aws4_request", strlen("aws4_request"));
+	return e;
+}
+
+int sigv4_sign(const uint8_t key[SHA256_SIZE], const void *text, size_t n, char ret_hex[HEX_SHA256_SIZE])
+{
+	uint8_t result[SHA256_SIZE];
+	int e;
+
+	memcpy(result, key, sizeof(result));
+	if (!(e = hmac(result, text, n)))
+		hex_encode(result, sizeof(result), ret_hex);
+	OPENSSL_cleanse(result, sizeof(result));
+	return e;
+}
+
+int sigv4_signature(const struct sigv4_request *r, const char *secret_key, char ret_hex[HEX_SHA256_SIZE])
 {
 	AUTO(buf_release) struct buf text = BUF_INIT;
 	uint8_t key[SHA256_SIZE];
 	int e = sigv4_string_to_sign(r, &text);
 
-	if (!e && !(e = first_key(r, k->secret_key, key)) && !(e = hmac(key, r->region, strlen(r->region))) &&
-	    !(e = hmac(key, r->service, strlen(r->service))) && !(e = hmac(key, "aws4_request", strlen("aws4_request"))) &&
-	    !(e = hmac(key, text.data, text.len)))
-		hex_encode(key, sizeof(key), hex);
+	if (!e && !(e = sigv4_signing_key(r, secret_key, key)))
+		e = sigv4_sign(key, text.data, text.len, ret_hex);
+	OPENSSL_cleanse(key, sizeof(key));
 	return e;
 }
 
@@ -237,7 +256,7 @@ int sigv4_authorize(const struct sigv4_request *r, const struct sigv4_key *key, 
 {
 	AUTO(pairs_release) struct pairs p = { 0 };
 	char hex[HEX_SHA256_SIZE];
-	int e = sign(r, key, hex);
+	int e = sigv4_signature(r, key->secret_key, hex);
 
 	if (e || (e = headers_of(r, &p)))
 		return e;
@@ -286,7 +305,7 @@ int sigv4_presign(const struct sigv4_request *r, const struct sigv4_key *key, in
 		query[n++] = (struct sigv4_pair){ "X-Amz-Security-Token", key->session_token };
 	with.query = query;
 	with.query_count = n;
-	if ((e = buf_error(&names)) || (e = sign(&with, key, hex)) || (e = sigv4_query(out, query, n)))
+	if ((e = buf_error(&names)) || (e = sigv4_signature(&with, key->secret_key, hex)) || (e = sigv4_query(out, query, n)))
 		return e;
 	return buf_addf(out, "&X-Amz-Signature=%s", hex);
 }

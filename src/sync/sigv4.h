@@ -7,11 +7,12 @@
 #ifndef GENSTORE_SYNC_SIGV4_H
 #define GENSTORE_SYNC_SIGV4_H
 
+#include "store/base/hash.h"
 #include "store/base/buf.h"
 
 #define SIGV4_UNSIGNED "UNSIGNED-PAYLOAD"
 enum {
-	SIGV4_PAIRS_MAX = 32, /* headers, and parameters of a query */
+	SIGV4_PAIRS_MAX = 96, /* headers, and parameters of a query */
 	SIGV4_TIME_SIZE = 17, /* "20130524T000000Z" and a NUL */
 	SIGV4_EXPIRES_DEFAULT = 3600,
 	SIGV4_EXPIRES_MAX = 7 * 24 * 3600,
@@ -56,5 +57,10 @@ int sigv4_authorize(const struct sigv4_request *r, const struct sigv4_key *key, 
  * r's headers are those that whoever uses the URL has to send: usually `host` alone.
  */
 int sigv4_presign(const struct sigv4_request *r, const struct sigv4_key *key, int64_t expires, struct buf *out);
+
+/* For who verifies: the signature alone, and the key that signs what follows a request, chunk by chunk. */
+int sigv4_signature(const struct sigv4_request *r, const char *secret_key, char ret_hex[HEX_SHA256_SIZE]);
+int sigv4_signing_key(const struct sigv4_request *r, const char *secret_key, uint8_t ret_key[SHA256_SIZE]);
+int sigv4_sign(const uint8_t key[SHA256_SIZE], const void *text, size_t n, char ret_hex[HEX_SHA256_SIZE]);
 
 #endif

@@ -73,15 +73,15 @@ static bool is_text(enum column_type type)
 	return type == COLUMN_TEXT || type == COLUMN_JSON || type == COLUMN_TREE;
 }
 
-static json_t *parse(const struct cell *cell)
+static json_t *parse(const struct cell *cell, size_t flags)
 {
-	return json_loadb(cell->text, cell->n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	return json_loadb(cell->text, cell->n, JSON_DECODE_ANY | JSON_ALLOW_NUL | flags, NULL);
 }
 
 /* JSON in which characters that need no escape have none: a value is not missed for being written as \u0061. */
 static char *plainly(const struct cell *cell)
 {
-	AUTO(json_unref) json_t *v = memmem(cell->text, cell->n, "\\u", 2) || memmem(cell->text, cell->n, "\\/", 2) ? parse(cell) : NULL;
+	AUTO(json_unref) json_t *v = memmem(cell->text, cell->n, "\\u", 2) || memmem(cell->text, cell->n, "\\/", 2) ? parse(cell, JSON_REJECT_DUPLICATES) : NULL;
 
 	return v ? json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
 }
@@ -89,6 +89,30 @@ static char *plainly(const struct cell *cell)
 static bool is_json(enum column_type type)
 {
 	return type == COLUMN_JSON || type == COLUMN_TREE;
+}
+
+/* Base64 with something taken out is none: the whole file becomes ***, and the tree stays one. */
+static int mend_tree(struct dump *d, int i, struct cell *cell)
+{
+	AUTO(json_unref) json_t *files = memmem(cell->text, cell->n, "{\"base64\":", 10) ? parse(cell, JSON_REJECT_DUPLICATES) : NULL;
+	AUTO(free_ptr) char *mended = NULL;
+	const char *path;
+	json_t *file;
+
+	json_object_foreach(files, path, file) {
+		const char *coded = json_string_value(json_object_get(file, "base64"));
+
+		if (coded && strstr(coded, "***") && json_object_set_new(files, path, json_string("***")))
+			return -ENOMEM;
+	}
+	if (!files)
+		return 0;
+	if (!(mended = json_dumps(files, JSON_ENCODE_ANY | JSON_COMPACT)))
+		return -ENOMEM;
+	buf_reset(&d->texts[i]);
+	buf_adds(&d->texts[i], mended);
+	point_at(cell, &d->texts[i]);
+	return buf_error(&d->texts[i]);
 }
 
 static int replace(struct dump *d, int i, struct cell *cell)
@@ -105,12 +129,12 @@ static int replace(struct dump *d, int i, struct cell *cell)
 	d->result.replaced += n;
 	point_at(cell, to);
 	if (c->type == COLUMN_JSON) {
-		AUTO(json_unref) json_t *v = parse(cell);
+		AUTO(json_unref) json_t *v = parse(cell, 0);
 
 		if (!v)
 			dump_trouble(d, c, "a secret is a part of its JSON and cannot be taken out");
 	}
-	return 0;
+	return c->type == COLUMN_TREE ? mend_tree(d, i, cell) : 0;
 }
 
 /* The row as the other side is to see it. */

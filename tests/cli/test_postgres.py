@@ -327,6 +327,17 @@ def test_a_column_that_is_no_more_is_left_out_and_said_where_all_else_is_new(gen
     assert rows_of(genstore)["generation_requests", "1"]["artifacts_github_url"] == "https://github.com/x/y-artifacts"
 
 
+def test_a_tree_with_a_secret_taken_out_is_still_a_tree(genstore, generate, full, pg, tmp_path):
+    assert full is genstore
+    secret = "gho_Plain7Value9That1Nobody3Sees5"
+    rid = generate(f"printf '\\0\\377{secret}' >binary; echo 'token={secret};' >text; echo ok >fine", "--app-name", "leaky")
+    exported(genstore, pg, "--redact")
+    folder = pg.copy_out(tmp_path / "csv")
+    fresh(genstore)
+    assert "cannot be a tree" not in genstore("import", "--format", "postgres-csv", folder).err
+    assert [genstore("cat", f"{rid}@1:{name}").out for name in ("binary", "text", "fine")] == ["***", "token=***;\n", "ok\n"]
+
+
 def test_a_redacted_export_loads_and_comes_back_without_secrets(full, pg, tmp_path):
     exported(full, pg, "--redact")
     assert pg.value("SELECT count(*) FROM user_secrets WHERE encrypted_token IS NOT NULL") == "0"

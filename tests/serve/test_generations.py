@@ -90,6 +90,7 @@ def test_who_watches_sees_each_line_once_and_the_end(genstore, server, tmp_path,
     got = []
     watcher = threading.Thread(target=events, args=(server, f"/api/generations/{req}/events", got))
     watcher.start()
+    wait_for(lambda: any(data.get("status") == "queued" for _, _, data in got), "the first state")
     worker = genstore.start("work", "--once", "--", "sh", "-c", f"echo one; while [ ! -e {tmp_path}/go ]; do sleep 0.01; done; echo two; echo x >a")
     wait_for(lambda: any(data.get("line") == "one" for _, _, data in got), "the first line")
     wait_for(lambda: any(data.get("status") == "generating" for _, _, data in got), "the state")

@@ -41,8 +41,8 @@ function askToken(given, sent) {
 	// Another request asked meanwhile, and there is a new one.
 	if (given && sent !== token() && token())
 		return Promise.resolve();
-	if (given)
-		setToken(null);
+	setToken(null);
+	document.getElementById("leave").hidden = true;
 	asking ??= new Promise((done) => {
 		const dialog = document.getElementById("ask-token"), form = dialog.querySelector("form");
 		form.querySelector(".wrong").textContent = given ? "The token is not one of this store, or not good any more." : "";

@@ -39,7 +39,7 @@ let asking = null;
 
 function askToken(given, sent) {
 	// Another request asked meanwhile, and there is a new one.
-	if (given && sent !== token() && token())
+	if (token() && sent !== token())
 		return Promise.resolve();
 	setToken(null);
 	document.getElementById("leave").hidden = true;

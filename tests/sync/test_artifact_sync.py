@@ -347,6 +347,7 @@ def test_recover_brings_artifacts_back_as_they_were(genstore, bucket, put, send,
     assert (again[-1]["artifacts_recovered"], again[-1]["artifacts_here"]) == (0, 5)
     genstore("check", "--read-data")
     # Known as ours: what is replaced here replaces it there.
+    genstore("config", "set", "s3.bucket", bucket.name)
     key = put("modules/vpc/main.tf", b"# new\n")
     send()
     assert bucket.get(key) == b"# new\n"

@@ -167,6 +167,22 @@ static int signed_headers(struct call *c, const struct claim *a, struct sigv4_pa
 	return 0;
 }
 
+static bool take_streaming(struct call *c, const char *given)
+{
+	static const struct { const char *name; bool is_signed, has_trailer; } ways[] = {
+		{ "STREAMING-" ALGORITHM "-PAYLOAD", true, false }, { "STREAMING-" ALGORITHM "-PAYLOAD-TRAILER", true, true },
+		{ "STREAMING-UNSIGNED-PAYLOAD-TRAILER", false, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++)
+		if (!strcmp(ways[i].name, given)) {
+			c->is_chunked = true;
+			c->chunked.is_signed = ways[i].is_signed;
+			c->chunked.has_trailer = ways[i].has_trailer;
+		}
+	return c->is_chunked;
+}
+
 /* What is signed of the body; and what of it is verified as it comes. */
 static int payload_of(struct call *c, const struct claim *a, const char **ret_payload)
 {
@@ -179,9 +195,10 @@ static int payload_of(struct call *c, const struct claim *a, const char **ret_pa
 		given = SIGV4_UNSIGNED;
 	if (!given)
 		return call_fail(c, S3_InvalidRequest, "Missing required header for this request: x-amz-content-sha256");
-	if (!strncmp(given, "STREAMING-", 10))
-		return call_fail(c, S3_NotImplemented, "bodies that are signed chunk by chunk are not taken yet");
-	if (strcmp(given, SIGV4_UNSIGNED) != 0) {
+	if (!strncmp(given, "STREAMING-", 10)) {
+		if (!take_streaming(c, given))
+			return call_fail(c, S3_InvalidArgument, "x-amz-content-sha256 names a way of signing that is not known");
+	} else if (strcmp(given, SIGV4_UNSIGNED) != 0) {
 		if (strlen(given) != 2 * SHA256_SIZE || hex_decode(given, SHA256_SIZE, bytes))
 			return call_fail(c, S3_InvalidArgument, "x-amz-content-sha256 must be UNSIGNED-PAYLOAD or a valid SHA-256");
 		snprintf(c->body.want_sha256, sizeof(c->body.want_sha256), "%s", given);
@@ -212,7 +229,14 @@ static int verify(struct call *c, const struct claim *a, const struct sigv4_requ
 		return e;
 	if (a->signature.len != sizeof(hex) - 1 || CRYPTO_memcmp(hex, a->signature.data, sizeof(hex) - 1) != 0)
 		return call_fail(c, S3_SignatureDoesNotMatch, NULL);
-	return 0;
+	if (!c->is_chunked || !c->chunked.is_signed)
+		return 0;
+	/* The first piece is signed behind the head. */
+	memcpy(c->chunked.last, hex, sizeof(hex));
+	snprintf(c->chunked.when, sizeof(c->chunked.when), "%s", a->date);
+	if (snprintf(c->chunked.scope, CHUNKED_SCOPE, "%s/%s/%s/%s", a->parts[1], a->parts[2], a->parts[3], a->parts[4]) >= CHUNKED_SCOPE)
+		return malformed(c, a);
+	return sigv4_signing_key(r, (const char *)secret.data, c->chunked.key);
 }
 
 int call_authenticate(struct call *c)

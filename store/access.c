@@ -34,7 +34,7 @@ static const char *const views[] = {
 	" (SELECT 1 FROM temp.generation_requests AS g WHERE g.request_id = t.request_id);",
 	"CREATE TEMP VIEW generations AS SELECT * FROM main.generations WHERE user_id = " USER ";",
 	OF_ORGANIZATION("organizations") OF_ORGANIZATION("memberships") OF_ORGANIZATION("sessions"),
-	OF_ORGANIZATION("conversations") OF_ORGANIZATION("artifacts"),
+	OF_ORGANIZATION("conversations") OF_ORGANIZATION("artifacts") OF_ORGANIZATION("artifact_remotes"),
 	"CREATE TEMP VIEW artifact_content AS SELECT * FROM main.artifact_content AS t WHERE EXISTS"
 	" (SELECT 1 FROM temp.artifacts AS a WHERE a.artifact_id = t.artifact_id);",
 	"CREATE TEMP VIEW buckets AS SELECT * FROM main.buckets WHERE user_id IS NULL OR user_id = " USER ";",

@@ -235,6 +235,15 @@ int artifact_total(struct genstore *st, const struct artifact_filter *f, int64_t
 	return 0;
 }
 
+/* What waits to be sent is taken out; what a bucket has, or may have, is remembered. */
+static int drop_wait(struct genstore *st, const char *storage_path)
+{
+	STMT q = db_stmt(&st->db, "DELETE FROM main.artifact_remotes WHERE storage_path = ? AND etag IS NULL AND tried_etag IS NULL");
+
+	bind_text(&q, storage_path);
+	return stmt_run(&q);
+}
+
 static int delete_row(struct genstore *st, const struct artifact *a)
 {
 	AUTO(buf_release) struct buf details = BUF_INIT;
@@ -247,6 +256,8 @@ static int delete_row(struct genstore *st, const struct artifact *a)
 		return r;
 	if (!db_changes(&st->db))
 		return -ENOENT;
+	if ((r = drop_wait(st, a->storage_path)))
+		return r;
 	jw_begin(&j, &details, 0);
 	jw_object(&j, NULL);
 	jw_str(&j, "storage_path", a->storage_path);

@@ -18,6 +18,7 @@ static const struct { const char *name, *row; } tables[] = {
 	{ "remote_objects", "SELECT * FROM main.remote_objects WHERE id = ?" },
 	{ "artifacts", "SELECT * FROM main.artifacts WHERE artifact_id = ?" },
 	{ "artifact_content", "SELECT * FROM main.artifact_content WHERE id = ?" },
+	{ "artifact_remotes", "SELECT * FROM main.artifact_remotes WHERE id = ?" },
 	{ "organizations", "SELECT * FROM main.organizations WHERE organization_id = ?" },
 	{ "sessions", "SELECT * FROM main.sessions WHERE session_id = ?" },
 	{ "buckets", "SELECT * FROM main.buckets WHERE id = ?" },

@@ -74,7 +74,8 @@ int upload_drop(struct genstore *st, int64_t id)
 int upload_orphan(struct genstore *st, int64_t after_id, struct upload *ret_u)
 {
 	STMT q = db_stmt(&st->db, "SELECT id, outbox_id, part_size, bucket, key, upload_id, sha256 FROM uploads AS u WHERE id > ?"
-				  " AND NOT EXISTS (SELECT 1 FROM outbox WHERE id = u.outbox_id AND state <> 'synced') ORDER BY id LIMIT 1");
+				  " AND NOT EXISTS (SELECT 1 FROM outbox WHERE id = u.outbox_id AND state <> 'synced')"
+				  " AND NOT EXISTS (SELECT 1 FROM artifact_remotes WHERE id = -u.outbox_id AND state <> 'synced') ORDER BY id LIMIT 1");
 
 	bind_i64(&q, after_id);
 	return load(&q, ret_u);

@@ -8,7 +8,7 @@
 enum { UPLOAD_MD5 = 16, UPLOAD_ETAG = 96 };
 
 struct upload {
-	int64_t id, outbox_id, part_size;
+	int64_t id, outbox_id, part_size; /* outbox_id: negative, of an artifact: of artifact_remotes */
 	char *bucket, *key, *upload_id;
 	uint8_t sha256[SHA256_SIZE]; /* of the whole */
 };

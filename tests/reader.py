@@ -219,7 +219,7 @@ class Store:
         self.db.row_factory = sqlite3.Row
         self.archives = {}  # of those that were handed in, the files
         need(self.db.execute("PRAGMA application_id").fetchone()[0] == 0x67656e73, "this is no genstore file")
-        need(self.db.execute("PRAGMA user_version").fetchone()[0] == 15, "the file has a version that is not known here")
+        need(self.db.execute("PRAGMA user_version").fetchone()[0] == 16, "the file has a version that is not known here")
 
     def row(self, table, key, what="id"):
         row = self.db.execute(f"SELECT * FROM {table} WHERE {what} = ?", (key,)).fetchone()

@@ -36,10 +36,11 @@ bool artifact_is_folder(const char *path)
 }
 
 static const struct command *const group[] = {
-	&command_artifact_put, &command_artifact_get, &command_artifact_list, &command_artifact_rm, &command_artifact_bundle, NULL,
+	&command_artifact_put, &command_artifact_get, &command_artifact_list, &command_artifact_rm, &command_artifact_bundle,
+	&command_artifact_sync, &command_artifact_url, NULL,
 };
 
 const struct command command_artifact = {
-	.name = "artifact", .arguments = "COMMAND", .summary = "typed artifacts of sessions: put, get, list, rm, bundle",
+	.name = "artifact", .arguments = "COMMAND", .summary = "typed artifacts of sessions: put, get, list, rm, bundle, sync, url",
 	.commands = group,
 };

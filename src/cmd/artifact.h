@@ -25,6 +25,7 @@ struct artifact_taken {
 /* Into the batch. *ret_r is the store's error where that is why; -ESTALE is not told: begin again. */
 int artifact_take(struct cli *cli, struct artifact_batch *b, const struct artifact_source *s, struct artifact_taken *taken, int *ret_r);
 
-extern const struct command command_artifact_put, command_artifact_get, command_artifact_list, command_artifact_rm, command_artifact_bundle;
+extern const struct command command_artifact_put, command_artifact_get, command_artifact_list, command_artifact_rm, command_artifact_bundle,
+	command_artifact_sync, command_artifact_url;
 
 #endif

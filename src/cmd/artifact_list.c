@@ -1,6 +1,7 @@
 /* genstore artifact list */
 #include "src/cmd/artifact.h"
 #include "src/cmd/out.h"
+#include "store/artifact_remote.h"
 
 enum { FOR_PEOPLE = 100, AT_ONCE = 1000 };
 
@@ -75,25 +76,43 @@ static void print_objects(const struct artifact_list *l)
 	}
 }
 
-static void print_table(const struct artifact_list *l, bool goes_on)
+static int add_state(struct cli *cli, struct table *t, const struct artifact *a)
 {
-	static const char *const titles[] = { "ARTIFACT", "SIZE", "CONTENT", "CREATED", "SESSION" };
+	AUTO(artifact_remote_release) struct artifact_remote there = { 0 };
+	int r = artifact_remote_get(cli->st, a->storage_path, &there);
+
+	table_cell(t, artifact_remote_state(r ? NULL : &there, a));
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Where it is told whether they are in a bucket: where any is, or is to be. */
+static int print_table(struct cli *cli, const struct artifact_list *l, bool goes_on, bool with_state)
+{
+	const char *titles[6] = { "ARTIFACT", "SIZE", "CONTENT", "CREATED" };
+	size_t columns = 4;
+	int r = 0;
 	char human[HUMAN_SIZE];
 	struct table t;
 
-	table_begin(&t, titles, ARRAY_LEN(titles) - (o.session != NULL), "lrlll");
+	if (with_state)
+		titles[columns++] = "SYNC";
+	if (!o.session)
+		titles[columns++] = "SESSION";
+	table_begin(&t, titles, columns, "lrllll");
 	t.untitled = goes_on;
-	for (size_t i = 0; i < l->count; i++) {
+	for (size_t i = 0; i < l->count && !r; i++) {
 		const struct artifact *a = &l->items[i];
 
 		table_cell(&t, artifact_path(a->storage_path));
 		table_cell(&t, human_bytes(a->file_size, human));
 		table_cell(&t, a->mime_type);
 		table_cell(&t, a->created_at);
+		r = with_state ? add_state(cli, &t, a) : 0;
 		if (!o.session)
 			table_cell(&t, a->session_id);
 	}
 	table_end(&t);
+	return r;
 }
 
 /* In steps: no statement is open while a pager is read. */
@@ -101,9 +120,11 @@ static int print(struct cli *cli, const struct query *q, int64_t limit, char **r
 {
 	AUTO(free_ptr) char *after = o.after ? strdup(o.after) : NULL;
 	int64_t left = limit;
-	bool more = true;
-	int r;
+	bool more = true, with_state = false;
+	int r = cli->json ? 0 : artifact_remote_any(cli->st, &with_state);
 
+	if (r)
+		return cli_fail(cli, r);
 	while (more && left && !ferror(stdout)) {
 		AUTO(artifact_list_release) struct artifact_list l = { 0 };
 
@@ -112,7 +133,9 @@ static int print(struct cli *cli, const struct query *q, int64_t limit, char **r
 		if (cli->json)
 			print_objects(&l);
 		else
-			print_table(&l, left != limit);
+			r = print_table(cli, &l, left != limit, with_state);
+		if (r)
+			return cli_fail(cli, r);
 		left -= (int64_t)l.count;
 		more = l.more;
 		if (!l.count)

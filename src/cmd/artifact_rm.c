@@ -1,17 +1,19 @@
 /* genstore artifact rm */
 #include "src/cmd/artifact.h"
+#include "src/cmd/artifact_there.h"
 #include "src/cmd/keep.h"
 #include "src/cmd/out.h"
 
 static struct {
 	const char *session, *organization;
-	bool force, dry_run;
+	bool force, dry_run, remote;
 } o;
 
 static const struct opt options[] = {
 	{ "session", 0, OPT_TEXT, &o.session, "S", "whose they are: a name or an id" },
 	{ "org", 0, OPT_TEXT, &o.organization, "O", "of which organization, where several have a session of that name" },
 	{ "dry-run", 'n', OPT_FLAG, &o.dry_run, NULL, "only say what would go" },
+	{ "remote", 0, OPT_FLAG, &o.remote, NULL, "remove what was sent to a bucket from there, too; without it that stays" },
 	{ "force", 'f', OPT_FLAG, &o.force, NULL, "do not ask before all of a folder goes" },
 	{ 0 },
 };
@@ -54,7 +56,7 @@ static int find(struct cli *cli, const struct session *s, const char *path, stru
 }
 
 /* One transaction for all that was named. */
-static int remove_all(struct cli *cli, const struct victim *v, int count, int64_t *ret_removed)
+static int remove_all(struct cli *cli, const struct victim *v, int count, const struct there *there, int64_t *ret_removed)
 {
 	TXN t = txn_begin(&cli->st->db);
 	int64_t removed = 0;
@@ -67,7 +69,7 @@ static int remove_all(struct cli *cli, const struct victim *v, int count, int64_
 		removed += r ? 0 : n;
 		r = r == -ENOENT ? 0 : r; /* named twice, or gone meanwhile */
 	}
-	if (r || (r = txn_commit(&t)))
+	if (r || (o.remote && (r = there_forget(cli->st, there))) || (r = txn_commit(&t)))
 		return cli_fail(cli, r);
 	*ret_removed = removed;
 	return 0;
@@ -88,7 +90,28 @@ static int may_remove(struct cli *cli, const struct victim *v, int count, int64_
 	return cli_usage(cli, "%lld artifacts would go and nobody can be asked: add --force", (long long)*ret_total);
 }
 
-static void tell(const struct cli *cli, int64_t n)
+static int look_there(struct cli *cli, const struct victim *v, int count, struct there *there)
+{
+	int r = 0;
+
+	for (int i = 0; i < count && !r; i++)
+		r = v[i].one.artifact_id ? there_add(cli->st, &v[i].one, there) : there_add_all(cli->st, &v[i].filter, there);
+	return r ? cli_fail(cli, r) : 0;
+}
+
+static int take_away(struct cli *cli, const struct victim *v, int count, const struct there *there, int64_t *ret_removed)
+{
+	int r;
+
+	if ((o.remote && (r = there_remove(cli, there))) || (r = remove_all(cli, v, count, there, ret_removed)))
+		return r;
+	if (there->count && !o.remote)
+		cli_note(cli, "%zu stay%s in the bucket '%s'; --remote removes %s there, too", there->count, there->count == 1 ? "s" : "",
+			 there->items[0].bucket, there->count == 1 ? "it" : "them");
+	return 0;
+}
+
+static void tell(const struct cli *cli, int64_t n, size_t there)
 {
 	AUTO(buf_release) struct buf line = BUF_INIT;
 	struct jw j;
@@ -99,12 +122,14 @@ static void tell(const struct cli *cli, int64_t n)
 	}
 	out_object(&j, &line, "summary");
 	jw_int(&j, o.dry_run ? "would_remove" : "removed", n);
+	jw_int(&j, o.remote ? "removed_remote" : "left_remote", (int64_t)there);
 	out_object_end(&j);
 }
 
 static int run(struct cli *cli, int argc, char **argv)
 {
 	AUTO(victims_free) struct victim *v = calloc((size_t)argc + 1, sizeof(*v));
+	AUTO(there_release) struct there there = { 0 };
 	int64_t total = 0, removed = 0;
 	struct session s;
 	int r;
@@ -117,9 +142,9 @@ static int run(struct cli *cli, int argc, char **argv)
 	for (int i = 0; i < argc; i++)
 		if ((r = find(cli, &s, argv[i], &v[i])))
 			return r;
-	if ((r = may_remove(cli, v, argc, &total)) || (!o.dry_run && (r = remove_all(cli, v, argc, &removed))))
+	if ((r = may_remove(cli, v, argc, &total)) || (r = look_there(cli, v, argc, &there)) || (!o.dry_run && (r = take_away(cli, v, argc, &there, &removed))))
 		return r;
-	tell(cli, o.dry_run ? total : removed);
+	tell(cli, o.dry_run ? total : removed, there.count);
 	return EXIT_DONE;
 }
 

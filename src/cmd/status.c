@@ -4,6 +4,7 @@
 #include "src/cmd/sync_state.h"
 #include "src/sync/lock.h"
 #include "src/sync/publish.h"
+#include "store/artifact_remote.h"
 
 static void add_row(struct table *t, const struct generation *g, const struct sync_place *p)
 {
@@ -70,6 +71,43 @@ static int print_one(struct cli *cli, int64_t generation, int64_t row, struct ta
 	return 0;
 }
 
+static void print_artifact(struct cli *cli, const struct artifact_remote *o, struct table *t)
+{
+	AUTO(buf_release) struct buf line = BUF_INIT;
+	struct jw j;
+
+	if (!cli->json) {
+		table_cell(t, artifact_path(o->storage_path));
+		table_cell(t, NULL);
+		table_cell(t, "s3");
+		table_cell(t, o->state);
+		table_cell(t, NULL);
+		table_cell(t, o->error ? o->error : o->storage_path);
+		return;
+	}
+	out_object(&j, &line, "artifact");
+	jw_str(&j, "storage_path", o->storage_path);
+	jw_str(&j, "sync", o->state);
+	jw_str(&j, "error", o->error);
+	jw_str(&j, "retry_at", o->retry_at);
+	out_object_more(&j);
+}
+
+static int print_artifacts(struct cli *cli, struct table *t)
+{
+	int64_t after = 0;
+	int r;
+
+	for (;;) {
+		AUTO(artifact_remote_release) struct artifact_remote o = { 0 };
+
+		if ((r = artifact_remote_pending(cli->st, after, &o)) <= 0)
+			return r;
+		after = o.id;
+		print_artifact(cli, &o, t);
+	}
+}
+
 static int print_pending(struct cli *cli, struct table *t)
 {
 	int64_t after = 0;
@@ -79,7 +117,7 @@ static int print_pending(struct cli *cli, struct table *t)
 		AUTO(outbox_row_release) struct outbox_row row = { 0 };
 
 		if ((r = outbox_pending(cli->st, after, &row)) <= 0)
-			return r;
+			return r ? r : print_artifacts(cli, t);
 		after = row.id;
 		if ((r = print_one(cli, row.generation, row.id, t)))
 			return r;
@@ -136,6 +174,36 @@ static int where_s3(struct genstore *st, char **ret_bucket, struct buf *where)
 	return r;
 }
 
+static int count_artifacts(struct genstore *st, struct artifact_remote_counts *c)
+{
+	bool held;
+	int r;
+
+	if ((r = artifact_remote_count(st, c)) || (r = lock_held(st, &held)))
+		return r;
+	c->queued += held ? 0 : c->syncing;
+	c->syncing = held ? c->syncing : 0;
+	return 0;
+}
+
+static void note_artifacts(const struct cli *cli, const struct artifact_remote_counts *c)
+{
+	if (c->synced + c->stale + c->queued + c->syncing + c->failed)
+		cli_note(cli, "artifacts: %lld synced, %lld replaced since, %lld queued, %lld being sent, %lld failed", (long long)c->synced,
+			 (long long)c->stale, (long long)c->queued, (long long)c->syncing, (long long)c->failed);
+}
+
+static void add_artifacts(struct jw *j, const struct artifact_remote_counts *c)
+{
+	jw_object(j, "artifacts");
+	jw_int(j, "synced", c->synced);
+	jw_int(j, "stale", c->stale);
+	jw_int(j, "queued", c->queued);
+	jw_int(j, "syncing", c->syncing);
+	jw_int(j, "failed", c->failed);
+	jw_end(j);
+}
+
 static void where_git(const struct hosting *h, struct buf *where)
 {
 	if (h->organization)
@@ -151,11 +219,13 @@ static int print_summary(struct cli *cli)
 	AUTO(buf_release) struct buf line = BUF_INIT, s3 = BUF_INIT, git = BUF_INIT, ignored = BUF_INIT;
 	AUTO(hosting_release) struct hosting h = { 0 };
 	AUTO(free_ptr) char *bucket = NULL;
+	struct artifact_remote_counts artifacts;
 	struct outbox_counts c, of_git;
 	struct jw j;
 	int r;
 
-	if ((r = count(cli->st, OUTBOX_S3, &c)) || (r = count(cli->st, OUTBOX_GITHUB, &of_git)) || (r = where_s3(cli->st, &bucket, &s3)))
+	if ((r = count(cli->st, OUTBOX_S3, &c)) || (r = count(cli->st, OUTBOX_GITHUB, &of_git)) || (r = where_s3(cli->st, &bucket, &s3)) ||
+	    (r = count_artifacts(cli->st, &artifacts)))
 		return r;
 	hosting_load(cli->st, &h, &ignored);
 	where_git(&h, &git);
@@ -164,6 +234,7 @@ static int print_summary(struct cli *cli)
 		/* For those who have anything to do with it. */
 		if (h.organization || h.template || of_git.synced + of_git.queued + of_git.syncing + of_git.failed)
 			note_counts(cli, "github", &of_git, buf_str(&git));
+		note_artifacts(cli, &artifacts);
 		return 0;
 	}
 	out_object(&j, &line, "summary");
@@ -174,6 +245,7 @@ static int print_summary(struct cli *cli)
 	jw_str(&j, "remote_template", h.template);
 	add_counts(&j, &of_git);
 	jw_end(&j);
+	add_artifacts(&j, &artifacts);
 	out_object_end(&j);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "src/cmd/sync_state.h"
 #include "src/sync/publish.h"
 #include "src/sync/runner.h"
+#include "store/artifact_path.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -62,6 +63,7 @@ struct sync_view {
 	char *first_id;
 	struct buf first; /* the first failure's words */
 	bool differ;      /* another one had others */
+	const char *what; /* failed */
 };
 
 static void sync_view_release(struct sync_view *v)
@@ -81,13 +83,18 @@ static void on_moved(struct sync_view *v, const struct sync_news *n)
 	progress_update(&v->progress, n->done, "bytes");
 }
 
+static const char *name_of(const struct sync_news *n)
+{
+	return n->storage_path ? n->storage_path : n->request_id;
+}
+
 static void print_object(const struct sync_news *n)
 {
 	AUTO(buf_release) struct buf line = BUF_INIT;
 	struct jw j;
 
 	out_object(&j, &line, "sync");
-	jw_str(&j, "request_id", n->request_id);
+	jw_str(&j, n->storage_path ? "storage_path" : "request_id", name_of(n));
 	jw_str(&j, "remote", n->remote);
 	jw_str(&j, "state", n->kind == SYNC_SYNCED ? "synced" : n->kind == SYNC_WAITS ? "queued" : "failed");
 	if (n->kind == SYNC_SYNCED) {
@@ -110,7 +117,7 @@ static void on_synced(struct sync_view *v, const struct sync_news *n)
 	if (v->cli->json)
 		print_object(n);
 	else if (v->cli->verbosity >= 0) /* 'generate -q' prints the request id alone */
-		printf("%s  %s\n", n->request_id, n->url);
+		printf("%s  %s\n", n->storage_path ? artifact_path(n->storage_path) : n->request_id, n->url);
 	fflush(stdout);
 }
 
@@ -127,7 +134,8 @@ static void on_failed(struct sync_view *v, const struct sync_news *n)
 	if (v->cli->json)
 		print_object(n);
 	if (!v->failures++) {
-		v->first_id = strdup(n->request_id);
+		v->what = n->storage_path ? "artifacts" : "generations";
+		v->first_id = strdup(name_of(n));
 		buf_adds(&v->first, n->words);
 		return;
 	}
@@ -136,7 +144,7 @@ static void on_failed(struct sync_view *v, const struct sync_news *n)
 		v->differ = true;
 	}
 	if (v->differ)
-		note_failure(v, n->request_id, n->words);
+		note_failure(v, name_of(n), n->words);
 }
 
 static void on_waits(struct sync_view *v, const struct sync_news *n)
@@ -200,9 +208,9 @@ static int verdict(struct sync_view *v, const struct sync_result *r)
 	if (v->failures == 1)
 		return cli_error(cli, code_of(r), "'%s' is not synced: %s", v->first_id ? v->first_id : "?", buf_str(&v->first));
 	if (v->failures && !v->differ)
-		return cli_error(cli, code_of(r), "%lld generations are not synced: %s", (long long)v->failures, buf_str(&v->first));
+		return cli_error(cli, code_of(r), "%lld %s are not synced: %s", (long long)v->failures, v->what, buf_str(&v->first));
 	if (v->failures)
-		return cli_error(cli, code_of(r), "%lld generations are not synced; 'genstore status' says why", (long long)v->failures);
+		return cli_error(cli, code_of(r), "%lld %s are not synced; 'genstore status' says why", (long long)v->failures, v->what);
 	return EXIT_DONE;
 }
 
@@ -259,13 +267,13 @@ static int tell_others(struct sync_view *v, const struct idlist *only, const str
 	return 0;
 }
 
-int sync_rows(struct cli *cli, const struct idlist *only, bool watch)
+static int run_sync(struct cli *cli, const struct idlist *only, bool artifacts, bool watch)
 {
 	AUTO(sync_view_release) struct sync_view v = { .cli = cli };
 	AUTO(buf_release) struct buf why = BUF_INIT;
 	sigset_t before;
 	AUTO(close_fd) int fd = signals(&before);
-	const struct sync_options so = { .only = only, .watch = watch, .wake_fd = fd, .tell = tell, .arg = &v };
+	const struct sync_options so = { .only = only, .artifacts = artifacts, .watch = watch, .wake_fd = fd, .tell = tell, .arg = &v };
 	struct sync_result result = { 0 };
 	int r = sync_run(cli->st, &so, &result, &why);
 
@@ -279,6 +287,18 @@ int sync_rows(struct cli *cli, const struct idlist *only, bool watch)
 	if ((r = tell_others(&v, only, &result)))
 		return cli_fail(cli, r);
 	return verdict(&v, &result);
+}
+
+int sync_rows(struct cli *cli, const struct idlist *only, bool watch)
+{
+	return run_sync(cli, only, false, watch);
+}
+
+int sync_artifacts(struct cli *cli, bool watch)
+{
+	static const struct idlist none = { .count = 0 };
+
+	return run_sync(cli, &none, true, watch);
 }
 
 static int is_sendable(struct cli *cli, const struct generation *g)

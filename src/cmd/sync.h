@@ -13,6 +13,8 @@ int sync_can_send(struct genstore *st, const char *remote, struct buf *why);
 int sync_check_settings(struct cli *cli, const char *remotes);
 /* Sends these rows of the outbox (NULL: all), and tells how it went: an exit code. */
 int sync_rows(struct cli *cli, const struct idlist *only, bool watch);
+/* Sends the typed artifacts that wait, and nothing else. */
+int sync_artifacts(struct cli *cli, bool watch);
 /* The same program, in a session of its own and without a terminal, works off the outbox of a store: 0 or a negative errno. */
 int sync_spawn(const char *store_path, pid_t *ret_pid);
 

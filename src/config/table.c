@@ -11,7 +11,9 @@
 const struct setting settings_known[] = {
 	{ .key = "s3.bucket", .what = "the bucket to sync to; nothing is sent before there is one", .form = "the name of a bucket: 3 to 63 of a-z 0-9 . - _",
 	  .valid = is_bucket, .variables = { "GENSTORE_S3_BUCKET", "S3_BUCKET" }, .flag = "recover s3://BUCKET" },
-	{ .key = "s3.prefix", .what = "a folder in it, in front of generations/", .form = "the name of a folder, which does not begin with /",
+	{ .key = "s3.artifacts_bucket", .what = "the bucket for typed artifacts", .form = "the name of a bucket: 3 to 63 of a-z 0-9 . - _",
+	  .otherwise = "s3.bucket", .valid = is_bucket, .variables = { "GENSTORE_S3_ARTIFACTS_BUCKET", "ARTIFACTS_BUCKET" } },
+	{ .key = "s3.prefix", .what = "a folder in it, in front of generations/ and organizations/", .form = "the name of a folder, which does not begin with /",
 	  .valid = is_prefix, .variables = { "GENSTORE_S3_PREFIX" }, .flag = "recover s3://BUCKET/PREFIX" },
 	{ .key = "s3.endpoint", .type = SETTING_URL, .what = "the server, where it is not Amazon's", .form = "http[s]://host[:port]",
 	  .otherwise = "what ~/.aws says, else Amazon's", .valid = is_endpoint,

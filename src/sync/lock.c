@@ -1,5 +1,6 @@
 #include "src/sync/lock.h"
 #include "src/flow/process.h"
+#include "store/artifact_remote.h"
 #include "store/outbox.h"
 
 #include <jansson.h>
@@ -77,7 +78,7 @@ int lock_take(struct genstore *st)
 		return r;
 	if (held && !mine)
 		return -EBUSY;
-	if ((r = outbox_recover(st)) || (r = put(st, &me)))
+	if ((r = outbox_recover(st)) || (r = artifact_remote_recover(st)) || (r = put(st, &me)))
 		return r;
 	return txn_commit(&t);
 }
@@ -112,7 +113,7 @@ void lock_drop(struct genstore *st)
 	STMT q = db_stmt(&st->db, "DELETE FROM store_state WHERE key = 'sync'");
 
 	/* Whoever comes next finds out by itself where this does not work. */
-	if (!t.error && !look(st, &me, &held, &mine) && mine && !outbox_recover(st) && !stmt_run(&q))
+	if (!t.error && !look(st, &me, &held, &mine) && mine && !outbox_recover(st) && !artifact_remote_recover(st) && !stmt_run(&q))
 		txn_commit(&t);
 }
 

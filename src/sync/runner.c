@@ -8,6 +8,8 @@ static void runner_release(struct runner *u)
 		job_free(u->over[i]);
 	idlist_release(&u->claimed);
 	s3_free(u->s3);
+	s3_free(u->s3_artifacts);
+	settings_release(&u->set_artifacts);
 	publisher_close(&u->publisher);
 	settings_release(&u->set);
 }
@@ -23,8 +25,7 @@ bool runner_stops_all(int r)
 	return false;
 }
 
-/* The network's moods: what was tried stays in the queue. */
-static bool is_passing(int r)
+bool runner_is_passing(int r)
 {
 	return r == -ENETUNREACH || r == -ETIMEDOUT || r == -ECONNRESET || r == -EAGAIN;
 }
@@ -38,11 +39,11 @@ void runner_retry_time(int64_t attempts, char out[CLOCK_TEXT])
 	clock_format(clock_now(&(struct clock){ 0 }) + 1 + random % (most + 1) / 1000, out);
 }
 
-static bool is_due(const struct outbox_row *row)
+bool runner_is_due(const char *retry_at)
 {
 	int64_t at;
 
-	return !row->retry_at || clock_parse(row->retry_at, &at) || at <= clock_now(&(struct clock){ 0 });
+	return !retry_at || clock_parse(retry_at, &at) || at <= clock_now(&(struct clock){ 0 });
 }
 
 static bool is_listed(const struct runner *u, const struct outbox_row *row)
@@ -62,7 +63,7 @@ static bool is_s3(const struct outbox_row *row)
 
 bool runner_wants(const struct runner *u, const struct outbox_row *row)
 {
-	return is_listed(u, row) && (is_s3(row) ? u->s3 != NULL : u->can_publish) && (!u->o->watch || is_due(row));
+	return is_listed(u, row) && (is_s3(row) ? u->s3 != NULL : u->can_publish) && (!u->o->watch || runner_is_due(row->retry_at));
 }
 
 void runner_tell(const struct runner *u, const struct sync_news *news)
@@ -182,7 +183,7 @@ static int write_one(struct runner *u, const struct job *j)
 	if (j->r == -ECANCELED)
 		return -ENOENT;
 	runner_retry_time(j->row.attempts, retry);
-	return outbox_put_back(u->st, j->row.id, !is_passing(j->r), buf_str(&j->words), retry);
+	return outbox_put_back(u->st, j->row.id, !runner_is_passing(j->r), buf_str(&j->words), retry);
 }
 
 static void tell_one(struct runner *u, const struct job *j, bool gone)
@@ -293,8 +294,7 @@ static int run_round(struct runner *u)
 	}
 }
 
-/* Uploads that nothing asks for any more. One that cannot be given up now stays for the next time. */
-static int give_up_orphans(struct runner *u)
+int runner_give_up_orphans(struct runner *u, struct s3 *s3, const char *bucket)
 {
 	int64_t last = 0;
 	int r;
@@ -306,13 +306,13 @@ static int give_up_orphans(struct runner *u)
 		if ((r = upload_orphan(u->st, last, &orphan)) <= 0)
 			return r;
 		last = orphan.id;
-		if (strcmp(orphan.bucket, u->set.bucket))
+		if (strcmp(orphan.bucket, bucket))
 			continue;
 		s3_upload_abort(&c, orphan.key, orphan.upload_id);
-		r = s3_wait(u->s3, &c);
+		r = s3_wait(s3, &c);
 		s3_call_release(&c);
 		u->stop = r == -EINTR ? r : u->stop;
-		if (u->stop || is_passing(r) || runner_stops_all(r))
+		if (u->stop || runner_is_passing(r) || runner_stops_all(r))
 			return 0;
 		if ((r = upload_drop(u->st, orphan.id)))
 			return r;
@@ -360,12 +360,31 @@ static int work(struct runner *u)
 	int r;
 
 	u->signed_ms = clock_ms();
-	if ((r = u->s3 ? give_up_orphans(u) : 0) || (r = add_up(u)) || (r = u->s3 ? run_round(u) : 0))
+	if ((r = u->s3 ? runner_give_up_orphans(u, u->s3, u->set.bucket) : 0) || (r = add_up(u)) || (r = u->s3 ? run_round(u) : 0))
 		return r;
-	/* A bucket that is out of reach says nothing of the git host. */
+	/* A bucket that is out of reach says nothing of another, and of the git host. */
+	if (u->stop != -EINTR)
+		u->stop = 0;
+	if (!u->stop && (r = runner_send_artifacts(u)))
+		return r;
 	if (u->stop != -EINTR)
 		u->stop = 0;
 	return u->can_publish ? runner_publish(u) : 0;
+}
+
+static int count_artifacts(struct runner *u, bool wanted, bool with_failed, int64_t *count)
+{
+	int64_t after = 0;
+	int r;
+
+	for (;;) {
+		AUTO(artifact_remote_release) struct artifact_remote row = { 0 };
+
+		if ((r = artifact_remote_pending(u->st, after, &row)) <= 0)
+			return r;
+		after = row.id;
+		*count += (!wanted || runner_wants_artifact(u, &row)) && (with_failed || strcmp(row.state, "failed"));
+	}
 }
 
 /* How many are in the outbox; of the wanted ones only, and without those that failed, where that is asked. */
@@ -378,8 +397,10 @@ static int count_rows(struct runner *u, bool wanted, bool with_failed, int64_t *
 	for (;;) {
 		AUTO(outbox_row_release) struct outbox_row row = { 0 };
 
-		if ((r = outbox_pending(u->st, after, &row)) <= 0)
+		if ((r = outbox_pending(u->st, after, &row)) < 0)
 			return r;
+		if (!r)
+			return count_artifacts(u, wanted, with_failed, ret_count);
 		after = row.id;
 		*ret_count += (!wanted || runner_wants(u, &row)) && (with_failed || strcmp(row.state, "failed"));
 	}
@@ -466,12 +487,24 @@ static int look_for_rows(struct runner *u, bool *ret_s3, bool *ret_git)
 	}
 }
 
+static int look_for_artifacts(struct runner *u, bool *ret_any)
+{
+	AUTO(artifact_remote_release) struct artifact_remote row = { 0 };
+	int r = u->o->only ? 0 : artifact_remote_pending(u->st, 0, &row);
+
+	*ret_any |= r > 0;
+	return r < 0 ? r : 0;
+}
+
 /* What cannot be used matters where there is something for it, or where nothing can be used. *ret_unable: that error. */
 static int open_remotes(struct runner *u, int *ret_unable, struct buf *why)
 {
-	AUTO(buf_release) struct buf of_s3 = BUF_INIT, of_git = BUF_INIT;
-	bool for_s3 = false, for_git = false;
-	int r = look_for_rows(u, &for_s3, &for_git), s3, git;
+	AUTO(buf_release) struct buf of_s3 = BUF_INIT, of_git = BUF_INIT, of_artifacts = BUF_INIT;
+	bool for_s3 = false, for_git = false, for_artifacts = u->o->artifacts;
+	int r = look_for_rows(u, &for_s3, &for_git), s3, git, artifacts = 0;
+
+	if (!r)
+		r = look_for_artifacts(u, &for_artifacts);
 
 	if (r) {
 		buf_adds(why, genstore_errmsg(u->st));
@@ -481,10 +514,17 @@ static int open_remotes(struct runner *u, int *ret_unable, struct buf *why)
 	git = publisher_open(&u->publisher, u->st, &of_git);
 	u->can_publish = !git;
 	runner_prepare(u);
-	for_s3 |= git && !for_git;
+	if (for_artifacts && (artifacts = runner_open_artifacts(u, &of_artifacts)) && !(s3 && for_s3) && !(git && for_git)) {
+		buf_adds(why, buf_str(&of_artifacts));
+		*ret_unable = artifacts;
+		return s3 && git ? artifacts : 0;
+	}
+	if (!for_artifacts && u->o->watch)
+		runner_open_artifacts(u, &of_artifacts); /* there may be some later */
+	for_s3 |= git && !for_git && !for_artifacts;
 	*ret_unable = s3 && for_s3 ? s3 : git && for_git ? git : 0;
 	buf_adds(why, s3 && for_s3 ? buf_str(&of_s3) : git && for_git ? buf_str(&of_git) : "");
-	return s3 && git ? *ret_unable : 0;
+	return s3 && git && !u->s3_artifacts ? *ret_unable : 0;
 }
 
 int sync_run(struct genstore *st, const struct sync_options *o, struct sync_result *ret_result, struct buf *why)

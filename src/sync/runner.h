@@ -21,6 +21,7 @@ enum {
 struct sync_news {
 	enum { SYNC_MOVED, SYNC_SYNCED, SYNC_FAILED, SYNC_WAITS, SYNC_ELSEWHERE, SYNC_PAUSES } kind; /* SYNC_WAITS: it has no archive */
 	const char *request_id, *remote, *url;
+	const char *storage_path; /* of an artifact, which has no request_id */
 	const struct remote_object *objects; /* SYNC_SYNCED to a bucket: JOB_OBJECTS of them */
 	const char *commit;    /* SYNC_SYNCED to a git host */
 	int r;                 /* SYNC_FAILED: as in struct s3_answer */
@@ -30,6 +31,7 @@ struct sync_news {
 
 struct sync_options {
 	const struct idlist *only; /* ids of rows of the outbox, in ascending order; NULL: all that is pending */
+	bool artifacts;            /* typed artifacts too, where only says which rows; without it they are all in */
 	bool watch;                /* keeps at it until a signal comes */
 	int wake_fd;               /* a signalfd; -1: none */
 	void (*tell)(void *arg, const struct sync_news *news);

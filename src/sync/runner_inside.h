@@ -5,6 +5,7 @@
 #include "src/sync/lock.h"
 #include "src/sync/publish.h"
 #include "src/sync/runner.h"
+#include "store/artifact_remote.h"
 
 #include <poll.h>
 
@@ -13,6 +14,8 @@ struct runner {
 	const struct sync_options *o;
 	struct settings set;
 	struct s3 *s3;          /* NULL: no bucket can be reached with what is configured */
+	struct s3 *s3_artifacts; /* NULL: there are none, or their bucket cannot be used */
+	struct settings set_artifacts;
 	struct send_memory memory;
 	struct idlist claimed;  /* rows that are ours and not begun */
 	size_t claimed_at;
@@ -45,6 +48,18 @@ void runner_retry_time(int64_t attempts, char out[CLOCK_TEXT]);
 int runner_no_archive(struct runner *u, const struct outbox_row *row);
 /* A sign of life, where it is time for one. */
 int runner_sign(struct runner *u);
+
+/* The network's moods: what was tried stays in the queue. */
+bool runner_is_passing(int r);
+bool runner_is_due(const char *retry_at);
+/* Uploads to a bucket that nothing asks for any more. One that cannot be given up now stays for the next time. */
+int runner_give_up_orphans(struct runner *u, struct s3 *s3, const char *bucket);
+
+/* Their bucket: 0, or negative with words. */
+int runner_open_artifacts(struct runner *u, struct buf *why);
+bool runner_wants_artifact(const struct runner *u, const struct artifact_remote *row);
+/* All typed artifacts that wait, once. */
+int runner_send_artifacts(struct runner *u);
 
 /* Who is told while a generation goes to the git host. */
 void runner_prepare(struct runner *u);

@@ -31,7 +31,7 @@ enum {
 	S3_REDIRECTS = 3,
 	S3_PARALLEL = 8,
 	S3_BODY_MAX = 16 << 20,    /* of an answer that is kept in memory: a page of a listing */
-	S3_PAIRS_MAX = 10,         /* headers, and parameters, of one request beside those of every one */
+	S3_PAIRS_MAX = 20,         /* headers, and parameters, of one request beside those of every one */
 	S3_ETAG_SIZE = 96, S3_CODE_SIZE = 64, S3_BASE64_SHA256 = 45, S3_BASE64_MD5 = 25,
 	MD5_SIZE = 16,
 };
@@ -97,7 +97,7 @@ struct s3_call {
 	struct s3_answer answer;
 
 	/* Of the client. */
-	char payload[HEX_SHA256_SIZE], sha256[S3_BASE64_SHA256], md5[S3_BASE64_MD5], numbers[2][24], range[56], match[S3_ETAG_SIZE];
+	char payload[HEX_SHA256_SIZE], sha256[S3_BASE64_SHA256], md5[S3_BASE64_MD5], numbers[2][24], range[56], match[S3_ETAG_SIZE], only[S3_ETAG_SIZE + 2];
 	struct s3 *s3;
 	struct s3_call *next;
 	CURL *easy;
@@ -129,6 +129,13 @@ bool s3_is_md5(const char *etag, const uint8_t md5[MD5_SIZE]);
 
 enum s3_replace { S3_ONLY_NEW, S3_REPLACE };
 void s3_put(struct s3_call *c, const char *key, const void *body, size_t n, const struct s3_sums *sums, enum s3_replace how);
+/* Of a put, or of what begins an upload: another type of content (NULL: as it is), and headers beside it, borrowed. */
+void s3_describe(struct s3_call *c, const char *type, const struct sigv4_pair *more, size_t count);
+/*
+ * Of a put, or of what ends an upload: in the place of S3_ONLY_NEW, only where the object that is there has this ETag. -EEXIST: it has
+ * another. Amazon takes it with and without quotes, RADOS Gateway without them only, RFC 9110 has them.
+ */
+void s3_replace_only(struct s3_call *c, const char *etag, bool quoted);
 void s3_head(struct s3_call *c, const char *key);
 /*
  * From a byte on, to another or (-1) the end. Without a sink into answer.body. With one, what breaks off goes on where it was, and only if the

@@ -69,6 +69,24 @@ void s3_put(struct s3_call *c, const char *key, const void *body, size_t n, cons
 		with_header(c, "if-none-match", "*");
 }
 
+void s3_describe(struct s3_call *c, const char *type, const struct sigv4_pair *more, size_t count)
+{
+	for (size_t i = 0; type && i < c->header_count; i++)
+		if (!strcmp(c->headers[i].name, "content-type"))
+			c->headers[i].value = type;
+	for (size_t i = 0; i < count && c->header_count < S3_PAIRS_MAX; i++)
+		with_header(c, more[i].name, more[i].value);
+}
+
+/* https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html */
+void s3_replace_only(struct s3_call *c, const char *etag, bool quoted)
+{
+	snprintf(c->only, sizeof(c->only), quoted ? "\"%s\"" : "%s", etag);
+	for (size_t i = 0; i < c->header_count; i++)
+		if (!strcmp(c->headers[i].name, "if-none-match"))
+			c->headers[i] = (struct sigv4_pair){ "if-match", c->only };
+}
+
 void s3_head(struct s3_call *c, const char *key)
 {
 	ask(c, "HEAD", key);

@@ -56,6 +56,9 @@ static void put(struct send *x, enum s3_replace how)
 
 	s3_call_release(&x->call);
 	s3_put(&x->call, x->key, s->body, (size_t)s->n, &s->sums, how);
+	s3_describe(&x->call, x->type, x->about, x->about_count);
+	if (*x->replaces)
+		s3_replace_only(&x->call, x->replaces, x->quoted);
 	s3_start(x->s3, &x->call);
 	x->state = SEND_WHOLE;
 }
@@ -139,6 +142,10 @@ static void on_whole(struct send *x)
 		/* What is there was looked up before. */
 		x->plain = true;
 		put(x, S3_REPLACE);
+	} else if (a->r == -ENOENT && *x->replaces) {
+		/* It was removed meanwhile. */
+		*x->replaces = '\0';
+		put(x, S3_ONLY_NEW);
 	} else if (a->r == -EEXIST) {
 		x->was_there = !x->ours;
 		send_look(x);
@@ -158,7 +165,7 @@ static void conflict(struct send *x, int64_t size, const char *etag)
 	AUTO(buf_release) struct buf words = BUF_INIT;
 
 	buf_addf(&words, "another object is there, of %lld bytes (ETag %s); nothing was replaced: move it away, or take this one out with"
-		 " 'genstore sync --cancel'", (long long)size, *etag ? etag : "unknown");
+		 " 'genstore %ssync --cancel'", (long long)size, *etag ? etag : "unknown", x->outbox_id < 0 ? "artifact " : "");
 	send_fail(x, -EEXIST, buf_str(&words));
 	if (send_is_large(x))
 		send_give_up(x);
@@ -172,8 +179,21 @@ static bool has_our_sha256(const struct send *x, const char *base64)
 	return !strcmp(ours, base64);
 }
 
+/* What was to be replaced is still there: whoever refused did not know its ETag in this form. */
+static bool was_not_replaced(struct send *x, const char *etag)
+{
+	if (!*x->replaces || strcmp(etag, x->replaces) || x->restarts++ >= SEND_REWRITES)
+		return false;
+	x->quoted = !x->quoted;
+	x->state = send_is_large(x) ? SEND_OPENING : SEND_LOADING;
+	return true;
+}
+
 static void compare(struct send *x, int64_t size, const char *etag, const char *sha256)
 {
+	if (was_not_replaced(x, etag))
+		return;
+
 	int r = has_our_sha256(x, sha256) ? size == object_size(x->object) : etag_compare(x->st, x->object, size, etag);
 
 	if (r == 1)

@@ -1,6 +1,6 @@
 /*
  * One object on its way into a bucket, whole or in parts. Whatever happened before, it ends with the very bytes at the key, or with an
- * error: an object that is there already is compared, by its ETag or else by its bytes, and never replaced.
+ * error: an object that is there already is compared, by its ETag or else by its bytes, and never replaced, but for the one that is named.
  *
  *	struct send x = { .st = st, .s3 = s3, ... };
  *	send_begin(&x, NULL);
@@ -38,8 +38,12 @@ struct send {
 	struct send_memory *memory;
 	const char *bucket, *key;
 	const struct object *object;
-	int64_t outbox_id;
+	int64_t outbox_id; /* as in struct upload */
 	uint8_t sha256[SHA256_SIZE]; /* of the object */
+	const char *type;               /* of its content; NULL: bytes */
+	const struct sigv4_pair *about; /* headers that go with it */
+	size_t about_count;
+	char replaces[S3_ETAG_SIZE];    /* an object that we wrote before; "": nothing may be there */
 
 	/* What came of it: r as in struct s3_answer; -EEXIST: another object is at the key; -ECANCELED: nobody wants it any more. */
 	int r;
@@ -59,6 +63,7 @@ struct send {
 	struct sha256 hash;
 	int64_t hashed;
 	bool ours; /* we have just written what is there */
+	bool quoted; /* the ETag in If-Match: the other way where this one does not find it */
 	bool plain; /* the server knows no If-None-Match */
 	int rewrites, restarts;
 	struct buf ids; /* of uploads to give up, each with its NUL */

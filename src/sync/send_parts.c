@@ -1,5 +1,6 @@
 /* A large object: in parts, several at a time, which are written down, so that they are taken up again after a kill. */
 #include "src/sync/send_inside.h"
+#include "store/artifact_remote.h"
 #include "store/outbox.h"
 
 static int64_t part_length(const struct send *x, int64_t number)
@@ -53,6 +54,7 @@ void send_opening(struct send *x)
 		return;
 	s3_call_release(&x->call);
 	s3_upload_begin(&x->call, x->key);
+	s3_describe(&x->call, x->type, x->about, x->about_count);
 	s3_start(x->s3, &x->call);
 	x->state = SEND_OPENED;
 }
@@ -105,6 +107,11 @@ static void start_slot(struct send *x, struct send_slot *s)
 	s3_start(x->s3, &s->call);
 }
 
+static int note_sent(const struct send *x)
+{
+	return x->outbox_id < 0 ? artifact_remote_progress(x->st, -x->outbox_id, x->sent) : outbox_progress(x->st, x->outbox_id, x->sent);
+}
+
 /* Written down before the next one goes: what is acknowledged is not sent twice. */
 static int note_part(struct send *x, const struct send_slot *s)
 {
@@ -118,7 +125,7 @@ static int note_part(struct send *x, const struct send_slot *s)
 	TXN t = txn_begin(&x->st->db);
 
 	if ((r = t.error) || (r = upload_part_add(x->st, x->upload.id, &part)) || (r = remember(x, &part)) ||
-	    (r = outbox_progress(x->st, x->outbox_id, x->sent)))
+	    (r = note_sent(x)))
 		return r;
 	return txn_commit(&t);
 }
@@ -205,6 +212,8 @@ static void close_upload(struct send *x)
 	s3_sums_of(x->manifest.data, x->manifest.len, &sums);
 	s3_call_release(&x->call);
 	s3_upload_end(&x->call, x->key, x->upload.upload_id, &x->manifest, &sums, x->plain ? S3_REPLACE : S3_ONLY_NEW);
+	if (*x->replaces)
+		s3_replace_only(&x->call, x->replaces, x->quoted);
 	s3_start(x->s3, &x->call);
 	x->state = SEND_CLOSING;
 }
@@ -239,6 +248,8 @@ void send_closing(struct send *x)
 	} else if (a->r == -ESTALE || a->r == -ENOENT) {
 		lost(x);
 	} else if (!a->r || a->r == -EEXIST) {
+		if (!a->r)
+			*x->replaces = '\0';
 		send_look(x);
 	} else {
 		send_fail(x, a->r, buf_str(&a->words));

@@ -80,7 +80,7 @@ def test_every_table_is_strict_and_says_what_it_is_for(sql):
         "piece_data", "content", "manifest", "seal", "archive", "generation_events", "generation_transitions", "row_sums",
         "generation_runs", "generation_controls", "generation_questions", "foreign_index", "received", "outbox",
         "remote_objects", "uploads", "upload_parts", "artifact_content", "audit_chain", "audit_head", "store_keys", "access_keys",
-        "buckets", "bucket_objects", "bucket_object_parts", "bucket_uploads", "bucket_upload_parts"}
+        "buckets", "bucket_objects", "bucket_object_parts", "bucket_uploads", "bucket_upload_parts", "artifact_remotes"}
     for table in ("generation_requests", "piece", "content", "apps"):
         assert "--" in sql.value(f"SELECT sql FROM sqlite_schema WHERE name = '{table}'")
 

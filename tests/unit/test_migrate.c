@@ -125,7 +125,7 @@ TEST(tables_that_are_not_those_of_the_version_are_not_migrated)
 		CHECK_EQ(db_exec(&st->db, cases[i][0]), 0);
 		CHECK_EQ(migrate_to(st, 6, false, NULL), -EUCLEAN);
 		CHECK_STR(genstore_errmsg(st), cases[i][1]);
-		CHECK_COLUMN("PRAGMA user_version", "15");
+		CHECK_COLUMN("PRAGMA user_version", "16");
 	}
 }
 

@@ -214,8 +214,10 @@ static int find_secret(struct call *c, const char *id, struct secret_bytes *ret_
 
 	if (r)
 		return call_fail(c, S3_ServiceUnavailable, NULL);
-	if (!(r = access_key_find(l.st, c->s->o.key, id, &c->who, ret_secret)))
+	if (!(r = access_key_find(l.st, c->s->o.key, id, &c->who, ret_secret))) {
+		c->use_is_old = access_key_use_is_old(l.st, id);
 		return 0;
+	}
 	return r == -EKEYREJECTED ? call_fail(c, S3_InvalidAccessKeyId, NULL) : call_fail_store(c, r, l.st);
 }
 
@@ -239,6 +241,15 @@ static int verify(struct call *c, const struct claim *a, const struct sigv4_requ
 	return sigv4_signing_key(r, (const char *)secret.data, c->chunked.key);
 }
 
+/* Nobody is told on the spot: where the store is locked just then it is written the next time. */
+static void note_use(struct call *c, const char *id)
+{
+	AUTO(loan_end) struct loan l = { .pool = c->s->pools[CALL_WRITE] };
+
+	if (!loan_begin(&l, NULL))
+		access_key_used(l.st, id);
+}
+
 int call_authenticate(struct call *c)
 {
 	AUTO(claim_release) struct claim a = { 0 };
@@ -254,8 +265,9 @@ int call_authenticate(struct call *c)
 	r.region = a.parts[2];
 	r.service = a.parts[3];
 	r.now = a.when;
-	e = verify(c, &a, &r);
-	if (e)
+	if ((e = verify(c, &a, &r)))
 		c->who = (struct access_subject){ 0 };
+	else if (c->use_is_old)
+		note_use(c, a.parts[0]);
 	return e;
 }

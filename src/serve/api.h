@@ -10,6 +10,8 @@
 #include "store/base/json.h"
 #include "store/ticket.h"
 
+#include <stdatomic.h>
+
 struct meter;
 
 #define GIT_FOLDER "/leo-generated/"
@@ -23,6 +25,7 @@ struct api {
 	size_t jwt_secret_n;
 	struct meter *meter;
 	uint8_t key[TICKET_KEY];
+	atomic_int senders; /* processes that were started to work off the outbox */
 	FILE *log;   /* a line of JSON for each request; NULL: none */
 };
 
@@ -36,7 +39,8 @@ int api_borrow_any(struct request *q, enum api_use use, struct loan *l);
 /* What the i-th name of the route stands for, decoded: likewise. */
 int api_name(struct request *q, size_t i, struct buf *out);
 
-#define API_ROUTES(X) X(artifact_routes) X(generation_routes) X(control_routes) X(health_routes) X(web_routes) X(git_routes)
+#define API_ROUTES(X) X(artifact_routes) X(generation_routes) X(control_routes) X(tree_routes) X(log_routes) X(sync_routes) \
+	X(health_routes) X(web_routes) X(git_routes)
 #define API_DECLARE(name) extern const struct route name[];
 API_ROUTES(API_DECLARE)
 #undef API_DECLARE

@@ -62,6 +62,11 @@ MATRIX = {
     ("GET", "/api/generations/R/iterations"): (404, 200, 404, 404, 404),
     ("GET", "/api/generations/R/app.tar.gz"): (404, 200, 404, 404, 404),
     ("GET", "/api/generations/R/events"): (404, 200, 404, 404, 404),
+    ("GET", "/api/generations/R/log"): (404, 200, 404, 404, 404),
+    ("GET", "/api/generations/R/diff?to=2"): (404, 200, 404, 404, 404),
+    ("GET", "/api/generations/R/files/2/index.html"): (404, 200, 404, 404, 404),
+    ("GET", "/api/generations/R/sync"): (404, 200, 404, 404, 404),
+    ("POST", "/api/generations/R/sync"): (404, 409, 404, 404, 404),  # there is no bucket
     ("POST", "/api/generations/R/control"): (404, 409, 404, 404, 404),  # it is completed
     ("DELETE", "/api/generations/R"): (404, 204, 404, 404, 404),
 }
@@ -75,7 +80,7 @@ def test_who_may_do_what(genstore, people, serving, method, path):
     for who, status in zip(("anna", "bob", "vera", "eve", "bob in acme"), MATRIX[method, path]):
         genstore.store.write_bytes(saved)
         server = serving("--require-token")
-        body = {"PUT": b"bytes of " + who.encode(), "POST": b'{"action":"pause"}'}.get(method)
+        body = {"PUT": b"bytes of " + who.encode(), "POST": b'{"to":"s3"}' if where.endswith("/sync") else b'{"action":"pause"}'}.get(method)
         answer = server(method, where, body, bearer(tokens[who]))
         assert answer.status == status, (who, answer.status, answer.body)
         if status == 404:  # in the words of what does not exist

@@ -65,6 +65,15 @@ def test_generations_are_answered_for_as_described(genstore, generate, judged):
     judged("GET", f"/api/generations/{req}/app.tar.gz", status=200)
     judged("GET", f"/api/generations/{req}/app.tar.gz", headers={"Range": "bytes=2-5"}, status=206)
     assert b"event: end" in judged("GET", f"/api/generations/{req}/events", status=200)
+    first, second = (row["id"] for row in json.loads(judged("GET", f"/api/generations/{req}/iterations"))["iterations"])
+    assert json.loads(judged("GET", f"/api/generations/{req}/diff?from={first}&to={second}", status=200))["modified"] == 1
+    judged("GET", f"/api/generations/{req}/diff", status=422, wrong_request=True)
+    assert judged("GET", f"/api/generations/{req}/files/{second}/a", status=200) == b"2\n"
+    judged("GET", f"/api/generations/{req}/files/{second}/b", status=404)
+    assert b"hi" in judged("GET", f"/api/generations/{req}/log", status=200)
+    judged("GET", f"/api/generations/{req}/sync", status=200)
+    judged("POST", f"/api/generations/{req}/sync", json.dumps({"to": "s3"}), BODY, status=409)
+    judged("POST", f"/api/generations/{req}/sync", json.dumps({"to": "tape"}), BODY, status=422, wrong_request=True)
     made = json.loads(judged("POST", "/api/generations", json.dumps({"app_name": "y", "prompt": "p"}), BODY, status=201))
     judged("POST", "/api/generations", json.dumps({"app_name": "y"}), BODY, status=422, wrong_request=True)
     judged("POST", f"/api/generations/{made['request_id']}/control", json.dumps({"action": "pause"}), BODY, status=409)

@@ -69,6 +69,17 @@ int access_key_find(struct genstore *st, const uint8_t key[ENVELOPE_KEY], const 
 	return 0;
 }
 
+bool access_key_use_is_old(struct genstore *st, const char *id)
+{
+	STMT q = db_stmt(&st->db, "SELECT 1 FROM main.access_keys WHERE access_key_id = ? AND coalesce(last_used_at, '') <= ?");
+	char before[CLOCK_TEXT];
+
+	clock_format(clock_now(&st->clock) - TOKEN_USED_SECONDS, before);
+	bind_text(&q, id);
+	bind_text(&q, before);
+	return stmt_step(&q) > 0;
+}
+
 int access_key_used(struct genstore *st, const char *id)
 {
 	STMT q = db_stmt(&st->db, "UPDATE main.access_keys SET last_used_at = ? WHERE access_key_id = ?");

@@ -80,7 +80,10 @@ int artifact_batch_bytes(struct artifact_batch *b, const char *type, const char 
  * Whose they are, by name or UUID: made where there is none. metadata is a JSON object of at most ARTIFACT_METADATA_MAX bytes, for all
  * of them, or NULL.
  */
-struct artifact_place { const char *organization, *session, *conversation, *metadata; };
+struct artifact_place {
+	const char *organization, *session, *conversation, *metadata;
+	const char *artifact_id, *created_at; /* of one that comes back: a UUID, where nobody has it, and a time; else NULL */
+};
 struct artifact_put {
 	struct session session;
 	int64_t added, replaced, unchanged, bytes;

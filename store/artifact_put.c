@@ -125,6 +125,7 @@ struct put {
 	struct session session;
 	const char *conversation_id; /* or NULL */
 	const char *metadata;        /* compact, or NULL */
+	const char *artifact_id, *created_at; /* of one that comes back, or NULL */
 	char now[CLOCK_TEXT];
 	struct artifact_put result;
 	struct buf path, before, mime; /* of the item that is put, and of the one before */
@@ -230,7 +231,7 @@ static int write_row(struct put *p, const struct item *item, const char *id, con
 	bind_i64(&q, item->size);
 	bind_text(&q, buf_str(&p->mime));
 	bind_text(&q, p->metadata);
-	bind_text(&q, old->created_at ? old->created_at : p->now);
+	bind_text(&q, old->created_at ? old->created_at : p->created_at ? p->created_at : p->now);
 	return stmt_run(&q);
 }
 
@@ -260,6 +261,17 @@ static bool is_same(const struct put *p, const struct artifact *old, int64_t con
 	       (!p->conversation_id || same_text(old->conversation_id, p->conversation_id));
 }
 
+/* One that comes back keeps its own, unless another artifact has it. */
+static int new_id(struct put *p, char id[ID_UUID])
+{
+	int r = p->artifact_id ? ask(p, "SELECT 1 FROM artifacts WHERE artifact_id = ?", p->artifact_id, strlen(p->artifact_id)) : 1;
+
+	if (r)
+		return r < 0 ? r : id_uuid4(&p->st->ids, id);
+	snprintf(id, ID_UUID, "%s", p->artifact_id);
+	return 0;
+}
+
 static int write_item(struct put *p, const struct item *item, int64_t content, const struct artifact *old)
 {
 	char id[ID_UUID];
@@ -268,7 +280,7 @@ static int write_item(struct put *p, const struct item *item, int64_t content, c
 	if (old->artifact_id)
 		snprintf(id, sizeof(id), "%s", old->artifact_id);
 	else
-		r = id_uuid4(&p->st->ids, id);
+		r = new_id(p, id);
 	if (r || (r = write_row(p, item, id, old)) || (old->content_id != content && (r = write_content(p, id, content))) ||
 	    (r = audit(p, id, item, content, old)))
 		return r;
@@ -355,6 +367,8 @@ int artifact_batch_commit(struct artifact_batch *b, const struct artifact_place 
 	if (r)
 		return r;
 	p.metadata = metadata;
+	p.artifact_id = where->artifact_id;
+	p.created_at = where->created_at;
 	store_now(b->st, p.now);
 	if ((r = commit(&p, where)))
 		return r;

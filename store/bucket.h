@@ -49,6 +49,8 @@ struct bucket_parts {
 };
 void bucket_parts_release(struct bucket_parts *p);
 int bucket_parts_add(struct bucket_parts *p, const struct bucket_part *part);
+/* Contents one after the other. -EBADMSG: one of them has another size. */
+int bucket_parts_open(struct genstore *st, const struct bucket_parts *p, struct object **ret_o);
 /* Those of an object. */
 int bucket_object_parts(struct genstore *st, int64_t object_id, struct bucket_parts *ret_p);
 

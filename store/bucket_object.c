@@ -94,31 +94,36 @@ int bucket_object_parts(struct genstore *st, int64_t object_id, struct bucket_pa
 	return r;
 }
 
-static int damaged(struct genstore *st, const struct bucket_object *o)
+int bucket_parts_open(struct genstore *st, const struct bucket_parts *p, struct object **ret_o)
 {
-	return store_fail(st, -EBADMSG, "the object '%s' is damaged: its parts do not make it up; run 'genstore check'", o->key);
+	AUTO(joined_freep) struct joined *j = NULL;
+	int r = joined_new(p->count, &j);
+
+	for (size_t i = 0; i < p->count && !r; i++) {
+		AUTO(object_unrefp) struct object *part = NULL;
+
+		if ((r = object_of_content(st, p->items[i].content_id, &part)))
+			return r;
+		if (object_size(part) != p->items[i].size)
+			return store_fail(st, -EBADMSG, "a part has not the size of its content; run 'genstore check'");
+		joined_add(j, part);
+	}
+	if (!r)
+		*ret_o = joined_object(MOVE(j));
+	return r;
 }
 
 int bucket_object_open(struct genstore *st, const struct bucket_object *o, struct object **ret_o)
 {
 	AUTO(bucket_parts_release) struct bucket_parts p = { 0 };
-	AUTO(joined_freep) struct joined *j = NULL;
+	AUTO(object_unrefp) struct object *whole = NULL;
 	int r = bucket_object_parts(st, o->id, &p);
 
-	if (r || (r = joined_new(p.count, &j)))
+	if (r || (r = bucket_parts_open(st, &p, &whole)))
 		return r;
-	for (size_t i = 0; i < p.count; i++) {
-		AUTO(object_unrefp) struct object *part = NULL;
-
-		if ((r = object_of_content(st, p.items[i].content_id, &part)))
-			return r;
-		if (object_size(part) != p.items[i].size)
-			return damaged(st, o);
-		joined_add(j, part);
-	}
-	if (joined_size(j) != o->size)
-		return damaged(st, o);
-	*ret_o = joined_object(MOVE(j));
+	if (object_size(whole) != o->size)
+		return store_fail(st, -EBADMSG, "the object '%s' is damaged: its parts do not make it up; run 'genstore check'", o->key);
+	*ret_o = MOVE(whole);
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 
 #define PREFIX "gs1."
 
-enum { RANDOM = 32, USED_SECONDS = 300 };
+enum { RANDOM = 32 };
 
 int token_random(struct genstore *st, char out[ACCESS_KEY_SECRET])
 {
@@ -129,7 +129,7 @@ int token_find(struct genstore *st, const char *text, struct access_subject *ret
 /* Before this it is old news. */
 static void recently(const struct genstore *st, char out[CLOCK_TEXT])
 {
-	clock_format(clock_now(&st->clock) - USED_SECONDS, out);
+	clock_format(clock_now(&st->clock) - TOKEN_USED_SECONDS, out);
 }
 
 bool token_use_is_old(struct genstore *st, const char *text)

@@ -13,6 +13,7 @@ enum {
 	ACCESS_KEY_ID = 20 + 1,    /* "GSAK" and base 32 */
 	ACCESS_KEY_SECRET = 43 + 1, /* base64url of 32 random bytes */
 	TOKEN_DESCRIPTION_MAX = 255, /* characters */
+	TOKEN_USED_SECONDS = 300,   /* a use is written down that long after the last one */
 };
 
 /* Whose it is to be. NULL: of all that are the user's; without words; for ever. */
@@ -33,8 +34,9 @@ int access_key_make(struct genstore *st, const uint8_t key[ENVELOPE_KEY], const 
  */
 int access_key_find(struct genstore *st, const uint8_t key[ENVELOPE_KEY], const char *id, struct access_subject *ret_subject,
 		    struct secret_bytes *ret_secret);
-/* token_used() of an access key. */
+/* token_used() and token_use_is_old() of an access key. */
 int access_key_used(struct genstore *st, const char *id);
+bool access_key_use_is_old(struct genstore *st, const char *id);
 
 /*
  * Who shows it, for access_limit(): -EKEYREJECTED, with the same words for one that is unknown, was removed, or is over. For a handle that is

@@ -22,6 +22,8 @@ struct artifact_taken {
 	int64_t links, ignored, secrets;
 	bool once;
 };
+/* A nameless temporary file: a descriptor, or a negative errno. */
+int artifact_spool(void);
 /* Into the batch. *ret_r is the store's error where that is why; -ESTALE is not told: begin again. */
 int artifact_take(struct cli *cli, struct artifact_batch *b, const struct artifact_source *s, struct artifact_taken *taken, int *ret_r);
 

@@ -38,7 +38,7 @@ static int find_place(struct cli *cli, struct session *s, struct artifact_place 
 		return cli_usage(cli, "there is no session '%s' yet; --org says whose it is to be", o.session);
 	if (r)
 		return cli_fail(cli, r);
-	*where = (struct artifact_place){ o.organization, o.session, o.conversation, o.metadata };
+	*where = (struct artifact_place){ .organization = o.organization, .session = o.session, .conversation = o.conversation, .metadata = o.metadata };
 	if (!o.organization) {
 		where->organization = s->organization_id;
 		where->session = s->id;

@@ -20,7 +20,7 @@ static int fail(const struct taker *t, const char *path, int error)
 }
 
 /* Nameless, where temporary files go: what comes through a pipe has to be read twice when it is large. */
-static int open_spool(void)
+int artifact_spool(void)
 {
 	const char *folder = getenv("TMPDIR");
 	char name[] = "/tmp/genstore-XXXXXX";
@@ -59,7 +59,7 @@ static int spool(const struct taker *t, int *fd)
 	if (!fstat(*fd, &sb) && S_ISREG(sb.st_mode))
 		return 0;
 	t->taken->once = true;
-	to = open_spool();
+	to = artifact_spool();
 	if (to < 0 || (r = copy(*fd, to)))
 		return cli_error(t->cli, EXIT_FAILED, "cannot keep '%s' in a temporary file: %s; TMPDIR names a folder with more room",
 				 t->source->path, strerror(to < 0 ? -to : -r));

@@ -1,6 +1,7 @@
 /* genstore recover */
 #include "src/cmd/keep.h"
 #include "src/cmd/out.h"
+#include "src/cmd/recover_artifacts.h"
 #include "src/cmd/remote.h"
 #include "src/facts/tree.h"
 #include "src/sync/fetch.h"
@@ -28,6 +29,7 @@ struct work {
 	struct pull *begun[AT_ONCE];
 	size_t begun_count, next;
 	struct progress bar;
+	struct recovered artifacts;
 };
 
 static void work_release(struct work *w)
@@ -259,16 +261,25 @@ static int tell(struct work *w)
 		jw_int(&j, "failed", w->failed);
 		jw_int(&j, "bytes", w->bytes);
 		jw_int(&j, "bytes_in_bucket", w->away);
+		jw_int(&j, "artifacts_recovered", w->artifacts.recovered);
+		jw_int(&j, "artifacts_here", w->artifacts.here);
+		jw_int(&j, "artifacts_failed", w->artifacts.failed);
 		out_object_end(&j);
 	} else {
 		cli_note(w->cli, "%lld recovered (%s), %lld were here already, %lld are not complete in the bucket", (long long)w->recovered,
 			 human_bytes(w->bytes, human), (long long)w->here, (long long)w->incomplete);
+		if (w->artifacts.recovered + w->artifacts.here)
+			cli_note(w->cli, "%lld artifacts recovered (%s), %lld were here already", (long long)w->artifacts.recovered,
+				 human_bytes(w->artifacts.bytes, human), (long long)w->artifacts.here);
 		if (w->away)
 			cli_note(w->cli, "%s of archives stay in the bucket until they are read; 'recover --all' fetches them now",
 				 human_bytes(w->away, human));
 		if (w->recovered)
 			cli_note(w->cli, "not in the bucket, and so not known: prompts, logs, costs, iterations before the last, who asked");
 	}
+	w->failed += w->artifacts.failed;
+	w->code = w->code ? w->code : w->artifacts.code;
+	w->recovered += w->artifacts.recovered;
 	if (!w->failed)
 		return EXIT_DONE;
 	return cli_error(w->cli, w->recovered || w->here ? EXIT_PARTLY : w->code, "%lld could not be recovered; run it again, it adds what is missing",
@@ -302,7 +313,8 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 	int r;
 
 	if ((r = parse(cli, argv[0], &bucket, &prefix)) || (cli->store_is_default && (r = cli_make_default(cli))) || (r = cli_open_writer(cli)) ||
-	    (r = remote_open(cli, bucket, prefix, &w.remote)) || (r = list_all(&w)) || (r = recover(&w)))
+	    (r = remote_open(cli, bucket, prefix, &w.remote)) || (r = list_all(&w)) || (r = recover(&w)) ||
+	    (r = recover_artifacts(cli, &w.remote, &w.artifacts)))
 		return r;
 	return tell(&w);
 }
@@ -310,7 +322,7 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 const struct command command_recover = {
 	.name = "recover", .arguments = "s3://BUCKET[/PREFIX]", .summary = "makes a store of what is in a bucket", .options = options, .run = run,
 	.min_args = 1, .max_args = 1,
-	.more = "All generations of the bucket that are not in the store are added; an archive stays in the bucket until it is first read, or\n"
+	.more = "All generations and artifacts of the bucket that are not in the store are added; an archive stays in the bucket until it is first read, or\n"
 		"pulled, unless --all. Run again, it adds only what is new, and with --all fetches what is still missing. Stores that\n"
 		"were recovered from one bucket can go on by themselves and be recovered into each other.",
 };

@@ -167,6 +167,22 @@ static int signed_headers(struct call *c, const struct claim *a, struct sigv4_pa
 	return 0;
 }
 
+static bool take_streaming(struct call *c, const char *given)
+{
+	static const struct { const char *name; bool is_signed, has_trailer; } ways[] = {
+		{ "STREAMING-" ALGORITHM "-PAYLOAD", true, false }, { "STREAMING-" ALGORITHM "-PAYLOAD-TRAILER", true, true },
+		{ "STREAMING-UNSIGNED-PAYLOAD-TRAILER", false, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++)
+		if (!strcmp(ways[i].name, given)) {
+			c->is_chunked = true;
+			c->chunked.is_signed = ways[i].is_signed;
+			c->chunked.has_trailer = ways[i].has_trailer;
+		}
+	return c->is_chunked;
+}
+
 /* What is signed of the body; and what of it is verified as it comes. */
 static int payload_of(struct call *c, const struct claim *a, const char **ret_payload)
 {
@@ -179,9 +195,10 @@ static int payload_of(struct call *c, const struct claim *a, const char **ret_pa
 		given = SIGV4_UNSIGNED;
 	if (!given)
 		return call_fail(c, S3_InvalidRequest, "Missing required header for this request: x-amz-content-sha256");
-	if (!strncmp(given, "STREAMING-", 10))
-		return call_fail(c, S3_NotImplemented, "bodies that are signed chunk by chunk are not taken yet");
-	if (strcmp(given, SIGV4_UNSIGNED) != 0) {
+	if (!strncmp(given, "STREAMING-", 10)) {
+		if (!take_streaming(c, given))
+			return call_fail(c, S3_InvalidArgument, "x-amz-content-sha256 names a way of signing that is not known");
+	} else if (strcmp(given, SIGV4_UNSIGNED) != 0) {
 		if (strlen(given) != 2 * SHA256_SIZE || hex_decode(given, SHA256_SIZE, bytes))
 			return call_fail(c, S3_InvalidArgument, "x-amz-content-sha256 must be UNSIGNED-PAYLOAD or a valid SHA-256");
 		snprintf(c->body.want_sha256, sizeof(c->body.want_sha256), "%s", given);
@@ -197,8 +214,10 @@ static int find_secret(struct call *c, const char *id, struct secret_bytes *ret_
 
 	if (r)
 		return call_fail(c, S3_ServiceUnavailable, NULL);
-	if (!(r = access_key_find(l.st, c->s->o.key, id, &c->who, ret_secret)))
+	if (!(r = access_key_find(l.st, c->s->o.key, id, &c->who, ret_secret))) {
+		c->use_is_old = access_key_use_is_old(l.st, id);
 		return 0;
+	}
 	return r == -EKEYREJECTED ? call_fail(c, S3_InvalidAccessKeyId, NULL) : call_fail_store(c, r, l.st);
 }
 
@@ -212,7 +231,23 @@ static int verify(struct call *c, const struct claim *a, const struct sigv4_requ
 		return e;
 	if (a->signature.len != sizeof(hex) - 1 || CRYPTO_memcmp(hex, a->signature.data, sizeof(hex) - 1) != 0)
 		return call_fail(c, S3_SignatureDoesNotMatch, NULL);
-	return 0;
+	if (!c->is_chunked || !c->chunked.is_signed)
+		return 0;
+	/* The first piece is signed behind the head. */
+	memcpy(c->chunked.last, hex, sizeof(hex));
+	snprintf(c->chunked.when, sizeof(c->chunked.when), "%s", a->date);
+	if (snprintf(c->chunked.scope, CHUNKED_SCOPE, "%s/%s/%s/%s", a->parts[1], a->parts[2], a->parts[3], a->parts[4]) >= CHUNKED_SCOPE)
+		return malformed(c, a);
+	return sigv4_signing_key(r, (const char *)secret.data, c->chunked.key);
+}
+
+/* Nobody is told on the spot: where the store is locked just then it is written the next time. */
+static void note_use(struct call *c, const char *id)
+{
+	AUTO(loan_end) struct loan l = { .pool = c->s->pools[CALL_WRITE] };
+
+	if (!loan_begin(&l, NULL))
+		access_key_used(l.st, id);
 }
 
 int call_authenticate(struct call *c)
@@ -230,8 +265,9 @@ int call_authenticate(struct call *c)
 	r.region = a.parts[2];
 	r.service = a.parts[3];
 	r.now = a.when;
-	e = verify(c, &a, &r);
-	if (e)
+	if ((e = verify(c, &a, &r)))
 		c->who = (struct access_subject){ 0 };
+	else if (c->use_is_old)
+		note_use(c, a.parts[0]);
 	return e;
 }

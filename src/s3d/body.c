@@ -80,6 +80,7 @@ int body_add(struct body *b, const void *data, size_t n)
 		return 0;
 	}
 	sha256_update(&b->sha256, data, n);
+	checksum_update(&b->checksum, data, n);
 	EVP_DigestUpdate(b->md5, data, n);
 	return keep(b, data, n);
 }
@@ -96,6 +97,10 @@ const struct s3_error *body_end(struct body *b)
 	if (*b->want_sha256 && strcmp(b->want_sha256, hex) != 0)
 		return b->error = s3_error(S3_XAmzContentSHA256Mismatch);
 	if (b->has_md5 && memcmp(b->want_md5, b->md5_sum, BODY_MD5) != 0)
+		return b->error = s3_error(S3_BadDigest);
+	if (b->checksum.kind != CHECKSUM_NONE)
+		checksum_final(&b->checksum, b->checksum_text);
+	if (*b->want_checksum && strcmp(b->want_checksum, b->checksum_text) != 0)
 		return b->error = s3_error(S3_BadDigest);
 	return NULL;
 }

@@ -5,6 +5,7 @@
 #ifndef GENSTORE_S3D_BODY_H
 #define GENSTORE_S3D_BODY_H
 
+#include "src/s3d/checksum.h"
 #include "src/s3d/error.h"
 #include "store/base/hash.h"
 
@@ -23,6 +24,8 @@ struct body {
 	char want_sha256[HEX_SHA256_SIZE];
 	uint8_t want_md5[BODY_MD5];
 	bool has_md5;
+	struct checksum checksum;
+	char want_checksum[CHECKSUM_TEXT], checksum_text[CHECKSUM_TEXT];
 	const struct s3_error *error; /* the first thing that was wrong */
 };
 

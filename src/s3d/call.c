@@ -167,6 +167,33 @@ static int parse(struct call *c)
 	return r == -EINVAL || r == -E2BIG ? call_fail(c, S3_InvalidURI, NULL) : r;
 }
 
+/* A checksum in the head, or announced for behind the body. */
+static int take_checksum(struct call *c)
+{
+	const char *trailer = call_header(c, "x-amz-trailer"), *algorithm = call_header(c, "x-amz-sdk-checksum-algorithm");
+	enum checksum_kind kind = CHECKSUM_NONE;
+
+	/* That of an upload's end is of all its parts. */
+	for (size_t i = 0; i < c->headers.count && !(c->op->body == BODY_TEXT && call_query(c, "uploadId")); i++) {
+		enum checksum_kind this = checksum_by_field(c->headers.list[i].name);
+
+		if (this == CHECKSUM_NONE)
+			continue;
+		if (kind != CHECKSUM_NONE || strlen(c->headers.list[i].value) >= CHECKSUM_TEXT)
+			return call_fail(c, S3_InvalidRequest, "there is one checksum, in base64");
+		kind = this;
+		snprintf(c->body.want_checksum, CHECKSUM_TEXT, "%s", c->headers.list[i].value);
+	}
+	if (trailer && c->is_chunked) {
+		if (kind != CHECKSUM_NONE || (kind = c->chunked.trailer = checksum_by_field(trailer)) == CHECKSUM_NONE)
+			return call_fail(c, S3_InvalidRequest, "x-amz-trailer names one checksum");
+	} else if (kind == CHECKSUM_NONE && algorithm && c->op->body != BODY_TEXT) {
+		kind = checksum_by_algorithm(algorithm);
+	}
+	checksum_init(&c->body.checksum, kind);
+	return 0;
+}
+
 static int open_body(struct call *c)
 {
 	const char *md5 = call_header(c, "Content-MD5"), *length = call_header(c, "Content-Length");
@@ -181,9 +208,12 @@ static int open_body(struct call *c)
 	memcpy(c->body.want_sha256, want, sizeof(want));
 	if (md5 && !body_expect_md5(&c->body, md5))
 		return call_fail(c, S3_InvalidDigest, NULL);
+	if (c->is_chunked && call_header(c, "x-amz-decoded-content-length"))
+		length = call_header(c, "x-amz-decoded-content-length");
 	if (length && strtoll(length, NULL, 10) > c->body.most)
 		return call_fail(c, S3_EntityTooLarge, NULL);
-	return 0;
+	c->chunked.length = length && c->is_chunked ? strtoll(length, NULL, 10) : -1;
+	return take_checksum(c);
 }
 
 static int examine(struct call *c)
@@ -240,7 +270,7 @@ int call_body(struct request *q, const char *data, size_t n)
 		return q->body > SERVER_BODY_MAX ? -EFBIG : 0;
 	if (c->body.error)
 		return q->body - c->body.size > SERVER_BODY_MAX ? -EFBIG : 0;
-	return body_add(&c->body, data, n);
+	return c->is_chunked ? chunked_add(&c->chunked, &c->body, data, n) : body_add(&c->body, data, n);
 }
 
 int call_end(struct request *q)
@@ -248,6 +278,8 @@ int call_end(struct request *q)
 	struct call *c = call_of(q);
 	int r;
 
+	if (!c->refused && c->has_body && c->is_chunked)
+		chunked_end(&c->chunked, &c->body);
 	if (!c->refused && c->has_body)
 		c->refused = body_end(&c->body);
 	if (c->refused)
@@ -264,6 +296,7 @@ void call_over(struct request *q)
 	if (!c)
 		return;
 	body_close(&c->body);
+	chunked_release(&c->chunked);
 	buf_release(&c->query.text);
 	buf_release(&c->headers.text);
 	buf_release(&c->path);

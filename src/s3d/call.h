@@ -6,7 +6,7 @@
 #ifndef GENSTORE_S3D_CALL_H
 #define GENSTORE_S3D_CALL_H
 
-#include "src/s3d/body.h"
+#include "src/s3d/chunked.h"
 #include "src/s3d/error.h"
 #include "src/s3d/s3d.h"
 #include "src/serve/pool.h"
@@ -50,8 +50,10 @@ struct call {
 	struct buf bucket_name;
 	const struct op *op;
 	struct access_subject who;
+	bool use_is_old;                  /* of the access key: to be written down */
 	struct body body;
-	bool has_body;
+	bool has_body, is_chunked;
+	struct chunked chunked;
 	/* What was found wrong before the body was read, where it is to be told afterwards. */
 	const struct s3_error *refused;
 	char words[512];
@@ -85,7 +87,7 @@ int call_reply_part(struct call *c, int status, struct object *o, int64_t from, 
 /* Who signed it: auth.c. 0 with c->who, or it was answered. Sets what of the body has to be verified. */
 int call_authenticate(struct call *c);
 
-#define CALL_OPS(X) X(service_ops) X(bucket_admin_ops) X(list_ops) X(delete_ops) X(get_ops) X(put_ops)
+#define CALL_OPS(X) X(service_ops) X(bucket_admin_ops) X(list_ops) X(delete_ops) X(get_ops) X(multipart_ops) X(put_ops) X(tagging_ops)
 #define CALL_DECLARE(name) extern const struct op name[];
 CALL_OPS(CALL_DECLARE)
 #undef CALL_DECLARE

@@ -3,6 +3,8 @@
 #include "src/s3d/keys.h"
 #include "src/serve/range.h"
 
+#include <strings.h>
+
 enum { FIELDS = 44 };
 
 struct fields {
@@ -46,8 +48,12 @@ static void add_headers(const struct call *c, const struct headers *h, struct fi
 {
 	static const char *const can[] = { "content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires" };
 
+	/* A checksum is of the whole, and told to who asks. */
+	const char *mode = call_header(c, "x-amz-checksum-mode");
+	bool wants_sum = mode && !strcasecmp(mode, "ENABLED") && !call_header(c, "Range") && !call_query(c, "partNumber");
+
 	for (size_t i = 0; i < h->count; i++)
-		if (!override(c, h->list[i].name))
+		if (!override(c, h->list[i].name) && (wants_sum || checksum_by_field(h->list[i].name) == CHECKSUM_NONE))
 			add(f, h->list[i].name, h->list[i].value);
 	for (size_t i = 0; i < ARRAY_LEN(can); i++)
 		if (override(c, can[i]))

@@ -84,6 +84,8 @@ int headers_take(struct call *c, struct buf *out)
 	}
 	if (!has_type)
 		jw_str(&j, "content-type", "binary/octet-stream");
+	if (*c->body.checksum_text)
+		jw_str(&j, checksum_field(c->body.checksum.kind), c->body.checksum_text);
 	jw_end(&j);
 	return buf_error(out);
 }

@@ -3,7 +3,7 @@
 #include "src/facts/tree.h"
 #include "src/serve/range.h"
 #include "store/foreign.h"
-#include "store/stage.h"
+#include "store/bucket_upload.h"
 
 enum { TRIES = 5, STEP = 1 << 20 };
 
@@ -32,8 +32,10 @@ static ssize_t read_on(struct genstore *st, const struct put *p, int64_t *at, vo
 {
 	ssize_t got;
 
+	if (p->fd < 0)
+		n = (size_t)min_i64((int64_t)n, p->size - *at);
 	do
-		got = p->fd >= 0 ? pread(p->fd, out, n, *at) : object_read(st, p->from, *at, n, out);
+		got = p->fd >= 0 ? pread(p->fd, out, n, *at) : object_read(st, p->from, p->offset + *at, n, out);
 	while (got < 0 && p->fd >= 0 && errno == EINTR);
 	if (got < 0)
 		return p->fd >= 0 ? store_fail(st, -errno, "cannot read what came: %s", strerror(errno)) : got;
@@ -50,8 +52,7 @@ static ssize_t read_stage(void *arg, void *out, size_t n)
 	return read_on(r->st, r->p, &r->at, out, n);
 }
 
-/* Through a stage, unless its contents are here already. */
-static int stage_bytes_of(struct genstore *st, const struct put *p, struct stage **ret_stage, struct bucket_part *ret_part, int64_t *ret_slot)
+int put_stage(struct genstore *st, const struct put *p, struct stage **ret_stage, struct bucket_part *ret_part, int64_t *ret_slot)
 {
 	AUTO(stage_freep) struct stage *stage = NULL;
 	struct reader reader = { st, p, 0 };
@@ -63,7 +64,7 @@ static int stage_bytes_of(struct genstore *st, const struct put *p, struct stage
 			return -errno;
 		r = stage_file(stage, p->fd, INT64_MAX, &ret_part->size, ret_slot);
 	} else if (!r) {
-		ret_part->size = object_size(p->from);
+		ret_part->size = p->size;
 		r = stage_stream(stage, ret_part->size, read_stage, &reader, ret_slot);
 	}
 	if (!r)
@@ -79,7 +80,7 @@ static int try_object(struct call *c, struct genstore *st, const struct put *p)
 	struct bucket_part part = { 0 };
 	const struct bucket_parts one = { &part, 1, 1 };
 	int64_t slot = -1;
-	int r = p->parts ? 0 : stage_bytes_of(st, p, &stage, &part, &slot);
+	int r = p->parts ? 0 : put_stage(st, p, &stage, &part, &slot);
 
 	if (r)
 		return r;
@@ -89,7 +90,9 @@ static int try_object(struct call *c, struct genstore *st, const struct put *p)
 		return r;
 	if (stage && ((r = stage_flush(stage)) || (r = stage_content(stage, slot, &part.content_id))))
 		return r;
-	return (r = bucket_object_put(st, &o, p->parts ? p->parts : &one)) ? r : txn_commit(&t);
+	if ((r = bucket_object_put(st, &o, p->parts ? p->parts : &one)) || (p->upload && (r = bucket_upload_end(st, p->upload))))
+		return r;
+	return txn_commit(&t);
 }
 
 static int put_object(struct call *c, struct genstore *st, const struct put *p)
@@ -198,6 +201,11 @@ static int put_metadata(struct call *c, struct genstore *st, const struct put *p
 	return r == -EEXIST && is_same_metadata(st, id, &bytes) ? 0 : r;
 }
 
+static int end_upload(struct genstore *st, const struct put *p)
+{
+	return p->upload ? bucket_upload_end(st, p->upload) : 0;
+}
+
 int put_key(struct call *c, struct genstore *st, const struct put *p, struct found *ret_f)
 {
 	char id[ID_REQUEST_MAX + 1];
@@ -207,9 +215,11 @@ int put_key(struct call *c, struct genstore *st, const struct put *p, struct fou
 	switch (kind) {
 	case KEY_ARCHIVE:
 		r = put_archive(c, st, p, id);
+		r = r ? r : end_upload(st, p);
 		break;
 	case KEY_METADATA:
 		r = put_metadata(c, st, p, id);
+		r = r ? r : end_upload(st, p);
 		break;
 	default:
 		r = put_object(c, st, p);

@@ -1,4 +1,5 @@
 /* PutObject and CopyObject. */
+#include "src/s3d/copy.h"
 #include "src/s3d/headers.h"
 #include "src/s3d/put.h"
 #include "src/serve/range.h"
@@ -32,7 +33,8 @@ static int put(struct call *c)
 	if ((r = take_put(c, l.st, &p, &f)))
 		return r;
 	snprintf(etag, sizeof(etag), "\"%s\"", f.etag ? f.etag : md5);
-	return call_reply(c, 200, &(struct buf)BUF_INIT, (const struct reply_field[]){ { "ETag", etag }, { 0 } });
+	return call_reply(c, 200, &(struct buf)BUF_INIT, (const struct reply_field[]){
+		{ "ETag", etag }, { *c->body.checksum_text ? checksum_field(c->body.checksum.kind) : NULL, c->body.checksum_text }, { 0 } });
 }
 
 /* Where it comes from. */
@@ -126,7 +128,22 @@ static int copy_from(struct call *c, struct genstore *st, const struct bucket *b
 		return call_fail_store(c, r, st);
 	}
 	p.from = o;
+	p.size = o ? object_size(o) : 0;
 	return take_copy(c, st, &p, from, ret_f);
+}
+
+int copy_source(struct call *c, struct genstore *st, struct found *ret_f)
+{
+	struct source s = { .bucket = NULL };
+	const char *directive = call_header(c, "x-amz-metadata-directive");
+	int r = take_source(c, &s);
+
+	if (!r)
+		r = find_source(c, st, &s, ret_f);
+	if (!r && !call_query(c, "uploadId") && !strcmp(s.bucket, c->bucket) && !strcmp(s.key, c->key) && !(directive && !strcmp(directive, "REPLACE")))
+		r = call_fail(c, S3_InvalidRequest, "an object is copied to itself with other fields only");
+	buf_release(&s.text);
+	return r;
 }
 
 static int copy(struct call *c)
@@ -135,16 +152,10 @@ static int copy(struct call *c)
 	AUTO(buf_release) struct buf xml = BUF_INIT;
 	AUTO(bucket_release) struct bucket b = { 0 };
 	AUTO(loan_end) struct loan l = { 0 };
-	struct source s = { .bucket = NULL };
-	const char *directive = call_header(c, "x-amz-metadata-directive");
-	int r = take_source(c, &s);
+	int r;
 
-	if (!r && !(r = call_borrow(c, CALL_WRITE, &l)) && !(r = call_bucket(c, l.st, &b)))
-		r = find_source(c, l.st, &s, &from);
-	if (!r && !strcmp(s.bucket, c->bucket) && !strcmp(s.key, c->key) && !(directive && !strcmp(directive, "REPLACE")))
-		r = call_fail(c, S3_InvalidRequest, "an object is copied to itself with other fields only");
-	buf_release(&s.text);
-	if (r || (r = copy_from(c, l.st, &b, &from, &to)))
+	if ((r = call_borrow(c, CALL_WRITE, &l)) || (r = call_bucket(c, l.st, &b)) || (r = copy_source(c, l.st, &from)) ||
+	    (r = copy_from(c, l.st, &b, &from, &to)))
 		return r;
 	buf_adds(&xml, S3_XML "<CopyObjectResult" S3_NAMESPACE ">");
 	xml_time(&xml, "LastModified", to.etag ? to.stored_at : from.stored_at);

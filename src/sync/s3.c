@@ -198,6 +198,7 @@ static void read_headers(struct s3_call *c)
 	etag += *etag == '"';
 	snprintf(a->etag, sizeof(a->etag), "%.*s", (int)strcspn(etag, "\""), etag);
 	snprintf(a->sha256, sizeof(a->sha256), "%s", s3_header(c, "x-amz-checksum-sha256"));
+	snprintf(a->about, sizeof(a->about), "%s", s3_header(c, "x-amz-meta-genstore"));
 	a->encrypted = !strncasecmp(s3_header(c, "x-amz-server-side-encryption"), "aws:", 4) ||
 		       *s3_header(c, "x-amz-server-side-encryption-customer-algorithm");
 	a->size = *size ? strtoll(size, NULL, 10) : -1;

@@ -32,7 +32,7 @@ enum {
 	S3_PARALLEL = 8,
 	S3_BODY_MAX = 16 << 20,    /* of an answer that is kept in memory: a page of a listing */
 	S3_PAIRS_MAX = 20,         /* headers, and parameters, of one request beside those of every one */
-	S3_ETAG_SIZE = 96, S3_CODE_SIZE = 64, S3_BASE64_SHA256 = 45, S3_BASE64_MD5 = 25,
+	S3_ETAG_SIZE = 96, S3_CODE_SIZE = 64, S3_BASE64_SHA256 = 45, S3_BASE64_MD5 = 25, S3_ABOUT_SIZE = 2048,
 	MD5_SIZE = 16,
 };
 
@@ -76,6 +76,7 @@ struct s3_answer {
 	char code[S3_CODE_SIZE]; /* of S3's error, "" */
 	char etag[S3_ETAG_SIZE]; /* without quotes */
 	char sha256[S3_BASE64_SHA256]; /* x-amz-checksum-sha256, "" */
+	char about[S3_ABOUT_SIZE]; /* x-amz-meta-genstore (about.h), "" */
 	bool encrypted;          /* by a key service: the ETag is no MD5 */
 	int64_t size;            /* Content-Length, -1: not said */
 	struct buf body;         /* where there is no sink, and of errors */

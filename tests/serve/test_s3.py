@@ -290,3 +290,36 @@ def test_errors_are_xml_with_a_message_and_other_requests_are_said_to_be_missing
         answer = s3.send("GET", path + ("?" + query if query else ""), None, sign(s3, "GET", path, query))
         assert code_of(answer) == expected and re.search(rb"<Message>[^<]+</Message>", answer.body)
         assert answer.headers["content-type"] == "application/xml" and answer.headers["x-amz-request-id"]
+
+
+def test_tags_are_kept_counted_and_changed(s3):
+    client = s3.client()
+    client.put_object(Bucket="main-bucket", Key="k", Body=b"x", Tagging="a=1&b=%20two")
+    tags = lambda: {t["Key"]: t["Value"] for t in client.get_object_tagging(Bucket="main-bucket", Key="k")["TagSet"]}  # noqa: E731
+    assert tags() == {"a": "1", "b": " two"} and client.get_object(Bucket="main-bucket", Key="k")["TagCount"] == 2
+    client.put_object_tagging(Bucket="main-bucket", Key="k", Tagging={"TagSet": [{"Key": "c<>", "Value": "ü"}]})
+    assert tags() == {"c<>": "ü"}
+    many = [{"Key": str(i), "Value": ""} for i in range(11)]
+    refused(lambda: client.put_object_tagging(Bucket="main-bucket", Key="k", Tagging={"TagSet": many}), "MalformedXML")
+    refused(lambda: client.put_object_tagging(Bucket="main-bucket", Key="k", Tagging={"TagSet": many[:1] * 2}), "MalformedXML")
+    assert tags() == {"c<>": "ü"}
+    client.delete_object_tagging(Bucket="main-bucket", Key="k")
+    assert tags() == {} and client.get_object(Bucket="main-bucket", Key="k")["Body"].read() == b"x"
+
+
+def test_the_use_of_a_key_is_written_down(s3, genstore):
+    used = lambda: {t["id"]: t["last_used_at"] for t in genstore("token", "list", "--json").json}[s3.key]  # noqa: E731
+    assert used() is None
+    s3.send("GET", "/", None, sign(s3, "GET", "/", secret="wrong"))
+    assert used() is None
+    s3.client().list_buckets()
+    assert used()
+
+
+def test_a_key_for_one_organization_has_no_buckets(s3, genstore):
+    genstore("user", "add", "bob")
+    genstore("org", "add", "acme", "--owner", "bob")
+    bobs = s3.client(s3.keys("--user", "bob", "--org", "acme"))
+    refused(lambda: bobs.create_bucket(Bucket="bobs"), "AccessDenied")
+    refused(lambda: bobs.put_object(Bucket="main-bucket", Key="k", Body=b""), "AccessDenied")
+    refused(lambda: bobs.put_object(Bucket="main-bucket", Key="generations/req_b/app.tar.gz", Body=b""), "AccessDenied")

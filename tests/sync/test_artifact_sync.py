@@ -25,7 +25,7 @@ def put(genstore, store, tmp_path):
     def run(name, data, *options, kind="terraform"):
         path = tmp_path / "to-put"
         path.write_bytes(data)
-        genstore("artifact", "put", "--session", SESSION, "--org", "acme", "--type", kind, "--name", name, path, *options)
+        genstore("artifact", "put", "--session", SESSION, "--org", ORG, "--type", kind, "--name", name, path, *options)
         return f"{TOP}{kind}/{name}"
     return run
 
@@ -315,3 +315,74 @@ def test_a_lax_server_gets_them_too(genstore, lax, put, send):
     put("a.tf", b"two")
     send()
     assert lax.get(key) == b"two"
+
+
+# Back
+
+@pytest.fixture
+def fresh(genstore):
+    """The same machine with a new, empty store."""
+    def make():
+        genstore.store.unlink()
+        genstore("init")
+    return make
+
+
+def test_recover_brings_artifacts_back_as_they_were(genstore, bucket, put, send, fresh, states):
+    files = {("modules/vpc/main.tf", "terraform"): b"# net\n", ("a.png", "diagram"): os.urandom(300000), ("README.md", "readme"): b"# hi\n",
+             ("empty.csv", "pricing"): b"", ("big.bin", "lambda"): os.urandom(17 * MIB)}
+    for (name, kind), data in files.items():
+        put(name, data, "--metadata", '{"step":"plan","n":[1]}', "--conversation", "talk", kind=kind)
+    send()
+    before = genstore("artifact", "list", "--session", SESSION, "--json").json
+    fresh()
+    r = genstore("recover", f"s3://{bucket.name}", "--json").json
+    assert (r[-1]["artifacts_recovered"], r[-1]["artifacts_here"], r[-1]["artifacts_failed"]) == (5, 0, 0)
+    assert genstore("artifact", "list", "--session", SESSION, "--json").json == before
+    for row in before[:-1]:
+        path = row["download_url"].split(f"{SESSION}/")[1]
+        assert genstore("artifact", "get", path, "--session", SESSION, "-o", "-").stdout == files[row["name"], row["type"]]
+    assert set(states().values()) == {"synced"}
+    again = genstore("recover", f"s3://{bucket.name}", "--json").json
+    assert (again[-1]["artifacts_recovered"], again[-1]["artifacts_here"]) == (0, 5)
+    genstore("check", "--read-data")
+    # Known as ours: what is replaced here replaces it there.
+    genstore("config", "set", "s3.bucket", bucket.name)
+    key = put("modules/vpc/main.tf", b"# new\n")
+    send()
+    assert bucket.get(key) == b"# new\n"
+
+
+def test_recover_adds_only_what_is_new(genstore, bucket, put, send, fresh):
+    first, second = put("a.tf", b"one"), put("b.tf", b"two")
+    send()
+    fresh()
+    bucket.client.delete_object(Bucket=bucket.name, Key=second)
+    genstore("recover", f"s3://{bucket.name}")
+    bucket.put(second, b"theirs")
+    r = genstore("recover", f"s3://{bucket.name}")
+    assert r.out == f"{second}\n" and "says nothing of itself" in r.err
+    assert genstore("artifact", "get", "terraform/b.tf", "--session", SESSION, "-o", "-").stdout == b"theirs"
+    assert first.endswith("a.tf")
+
+
+def test_recover_refuses_bytes_that_are_not_what_was_sent(genstore, bucket, put, send, fresh):
+    good, bad = put("a.tf", b"one"), put("b.tf", b"two")
+    send()
+    about = head(bucket, bad)["Metadata"]
+    bucket.client.put_object(Bucket=bucket.name, Key=bad, Body=b"changed", Metadata=about)
+    bucket.put("organizations/nobody/x", b"?")
+    fresh()
+    r = genstore("recover", f"s3://{bucket.name}", code=3)
+    assert r.out == f"{good}\n" and "another SHA-256" in r.err and "is not the key of an artifact" in r.err
+
+
+def test_recover_gives_no_artifact_the_id_of_another(genstore, bucket, put, send, fresh):
+    key = put("a.tf", b"one")
+    send()
+    about = head(bucket, key)["Metadata"]
+    bucket.client.put_object(Bucket=bucket.name, Key=f"{TOP}terraform/copy.tf", Body=b"one", Metadata=about)
+    fresh()
+    genstore("recover", f"s3://{bucket.name}")
+    ids = {row["name"]: row["artifact_id"] for row in genstore("artifact", "list", "--session", SESSION, "--json").json if "name" in row}
+    assert set(ids) == {"a.tf", "copy.tf"} and len(set(ids.values())) == 2

@@ -57,7 +57,7 @@ export class List {
 
 	empty() {
 		return notice("empty", "Nothing was generated yet", "Begin with “New generation”, or on the command line with",
-			el("pre", {}, "genstore generate --app-name todo --prompt \"a to-do list\""));
+			el("pre", {}, "genstore generate --app-name todo \\\n  --prompt \"a to-do list\""));
 	}
 
 	show(g) {

@@ -28,7 +28,7 @@ int remote_open(struct cli *cli, const char *bucket, const char *prefix, struct 
 int remote_code(int r)
 {
 	static const struct { int error, code; } codes[] = {
-		{ ENOENT, EXIT_NONE }, { EEXIST, EXIT_FAILED }, { EBADMSG, EXIT_FAILED }, { EBUSY, EXIT_LOCKED }, { EUCLEAN, EXIT_DAMAGED },
+		{ EINTR, EXIT_INTERRUPTED }, { ENOENT, EXIT_NONE }, { EEXIST, EXIT_FAILED }, { EBADMSG, EXIT_FAILED }, { EBUSY, EXIT_LOCKED }, { EUCLEAN, EXIT_DAMAGED },
 		{ EINVAL, EXIT_FAILED }, { ENOTSUP, EXIT_FAILED }, { EFBIG, EXIT_FAILED }, { ENOMEM, EXIT_FAILED },
 	};
 

@@ -59,7 +59,7 @@ static int take(void *arg, const char *path, const char *text)
 	return buf_add(&m->keys, text, strlen(text) + 1);
 }
 
-static void tell(struct call *c, struct genstore *st, int r, const char *key, const struct many *m, struct buf *xml)
+static void tell(const struct genstore *st, int r, const char *key, const struct many *m, struct buf *xml)
 {
 	const struct s3_error *e = s3_error(r == -EPERM ? S3_AccessDenied : S3_InternalError);
 
@@ -75,7 +75,6 @@ static void tell(struct call *c, struct genstore *st, int r, const char *key, co
 	xml_element(xml, "Code", e->code);
 	xml_element(xml, "Message", *genstore_errmsg(st) ? genstore_errmsg(st) : e->words);
 	buf_adds(xml, "</Error>");
-	(void)c;
 }
 
 static int delete_many(struct call *c)
@@ -97,7 +96,7 @@ static int delete_many(struct call *c)
 	buf_adds(&xml, S3_XML "<DeleteResult" S3_NAMESPACE ">");
 	key = buf_str(&m.keys);
 	for (size_t i = 0; i < m.count && !r; i++, key += strlen(key) + 1)
-		tell(c, l.st, remove_key(l.st, &b, key), key, &m, &xml);
+		tell(l.st, remove_key(l.st, &b, key), key, &m, &xml);
 	buf_adds(&xml, "</DeleteResult>\n");
 	buf_release(&m.keys);
 	return r ? r : call_reply(c, 200, &xml, NULL);

@@ -102,14 +102,15 @@ static int find(struct request *q, struct fetch *f)
 	AUTO(generation_release) struct generation g = { 0 };
 	AUTO(buf_release) struct buf name = BUF_INIT;
 	AUTO(free_ptr) char *request = NULL;
+	char *suffix;
 	int r = api_name(q, 0, &name);
-	size_t n;
 
 	if (r)
 		return r;
-	n = name.len > 4 && memcmp(buf_str(&name) + name.len - 4, ".git", 4) == 0 ? name.len - 4 : name.len;
-	if (!(request = strndup(buf_str(&name), n)))
+	if (!(request = strdup(buf_str(&name))))
 		return -ENOMEM;
+	if ((suffix = strstr(request, ".git")) && !suffix[4])
+		*suffix = '\0';
 	if (!(r = generation_by_request(f->loan.st, request, &g)) && !(r = git_repo_of(f->loan.st, &g, &f->repo)))
 		return 0;
 	r = r == -ENOENT ? reply_error(q, 404, "Repository not found", NULL, false) : reply_store(q, r, f->loan.st);

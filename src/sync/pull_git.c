@@ -297,8 +297,13 @@ int pull_git(struct genstore *st, const char *request_id, struct generation *ret
 	AUTO(pulled_release) struct pulled p = { .st = st, .request_id = request_id };
 	int r;
 
-	if ((r = is_here(&p, words)) || (r = fetch(&p, words)))
+	if ((r = is_here(&p, words)))
 		return r;
+	if ((r = fetch(&p, words))) {
+		if (!words->len)
+			buf_adds(words, r == -EINTR ? "interrupted" : strerror(-r));
+		return r;
+	}
 	if ((r = take_steps(&p))) {
 		if (r == -EBADMSG)
 			buf_addf(words, "the commits of '%s' are not those of this generation: genstore did not make them", p.url);
@@ -313,6 +318,6 @@ int pull_git(struct genstore *st, const char *request_id, struct generation *ret
 	if (!r)
 		compare(&p, ret_g, words);
 	else if (!words->len)
-		buf_adds(words, genstore_errmsg(st));
+		buf_adds(words, *genstore_errmsg(st) ? genstore_errmsg(st) : strerror(-r));
 	return r;
 }

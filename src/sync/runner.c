@@ -531,7 +531,7 @@ int sync_run(struct genstore *st, const struct sync_options *o, struct sync_resu
 {
 	struct sync_result result = { 0 };
 	AUTO(runner_release) struct runner u = { .st = st, .o = o, .result = &result };
-	int unable, r = open_remotes(&u, &unable, why);
+	int unable = 0, r = open_remotes(&u, &unable, why);
 
 	if (r)
 		return r;

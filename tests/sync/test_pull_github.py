@@ -167,7 +167,7 @@ def test_a_damaged_repository_is_not_taken(generate, hub, sync, other):
     assert other("list", "--json").json == []
 
 
-def test_ctrl_c_leaves_nothing_behind(genstore, generate, hub, sync, other, wait_for, tmp_path):
+def test_a_signal_leaves_nothing_behind(genstore, generate, hub, sync, other, wait_for, tmp_path):
     req = generate("echo 1 >x")
     sync(req, "--to", "github")
     folders, held = tmp_path / "folders", tmp_path / "held"
@@ -175,10 +175,10 @@ def test_ctrl_c_leaves_nothing_behind(genstore, generate, hub, sync, other, wait
     hub.plan[len(hub.log) + 1] = lambda: (wait_for(lambda: not held.exists(), "the signal"), error(404, "Not Found"))[1]
     process = genstore.start("--store", other.path, "pull", req)
     wait_for(lambda: any(folders.iterdir()) and hub.log[-1].endswith("-artifacts"), "a clone")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
     held.unlink()
     err = process.communicate(timeout=60)[1]
-    assert process.returncode in (130, -signal.SIGINT) and list(folders.iterdir()) == [], err
+    assert process.returncode in (130, -signal.SIGTERM) and list(folders.iterdir()) == [], err
     assert other("list", "--json").json == []
     other("pull", req)
     assert other("cat", f"{req}:x").out == "1\n"

@@ -95,7 +95,9 @@ def test_sizes_modes_owners_links_and_times_are_true(imported, mounted, genstore
             assert (status.st_uid, status.st_gid) == (os.getuid(), os.getgid()), path
             if stat.S_ISDIR(status.st_mode):
                 folders = sum(1 for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False))
-                assert (stat.S_IMODE(status.st_mode), status.st_nlink) == (0o755, 2 + folders), path
+                # Folders of artifacts are not counted: 1 says so, as on other file systems.
+                links = 1 if "organizations" in path.parts else 2 + folders
+                assert (stat.S_IMODE(status.st_mode), status.st_nlink) == (0o755, links), path
             elif stat.S_ISLNK(status.st_mode):
                 assert status.st_size == len(os.readlink(os.fsencode(path))), path
             else:

@@ -30,7 +30,7 @@ BIN_LIBS = $(LIB_LIBS) $(shell pkg-config --libs expat) -lwslay $(if $(filter ye
 
 LIB_SRC := $(sort $(shell find store -name '*.c'))
 # What shows the store as folders and knows no FUSE: export is there without it.
-VIEW_SRC := $(patsubst %,fs/%.c,cache dir export export_put file intern lookup node roll status view)
+VIEW_SRC := $(patsubst %,fs/%.c,artifacts cache dir export export_put file intern lookup node roll status view)
 BIN_SRC := $(sort $(if $(filter yes,$(FUSE)),,$(VIEW_SRC)) $(shell find src $(if $(filter yes,$(FUSE)),fs) -name '*.c' -not -path 'src/example/app/*'))
 # C tests that include a header of fs/ have nothing to test without it.
 NOT_HERE := $(if $(filter yes,$(FUSE)),,$(shell grep -l '^\#include "fs/' tests/unit/*.c 2>/dev/null))

@@ -82,15 +82,16 @@ static int parse_headers(struct call *c)
 static int parse_path(struct call *c)
 {
 	size_t n = strcspn(c->q->path, "?");
-	const char *slash;
+	const char *path, *slash;
 	int r;
 
-	if (*c->q->path != '/')
-		return -EINVAL;
 	if ((r = url_decode(c->q->path, n, false, &c->path)))
 		return r;
-	slash = strchr(buf_str(&c->path) + 1, '/');
-	buf_add(&c->bucket_name, buf_str(&c->path) + 1, slash ? (size_t)(slash - buf_str(&c->path) - 1) : c->path.len - 1);
+	path = buf_str(&c->path);
+	if (*path++ != '/')
+		return -EINVAL;
+	slash = strchr(path, '/');
+	buf_add(&c->bucket_name, path, slash ? (size_t)(slash - path) : c->path.len - 1);
 	c->bucket = buf_str(&c->bucket_name);
 	c->key = slash ? slash + 1 : "";
 	return buf_error(&c->bucket_name);

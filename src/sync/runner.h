@@ -19,7 +19,7 @@ enum {
 
 /* Told while it happens; all borrowed. */
 struct sync_news {
-	enum { SYNC_MOVED, SYNC_SYNCED, SYNC_FAILED, SYNC_WAITS, SYNC_ELSEWHERE, SYNC_PAUSES } kind; /* SYNC_WAITS: it has no archive */
+	enum sync_kind { SYNC_MOVED, SYNC_SYNCED, SYNC_FAILED, SYNC_WAITS, SYNC_ELSEWHERE, SYNC_PAUSES } kind; /* SYNC_WAITS: it has no archive */
 	const char *request_id, *remote, *url;
 	const char *storage_path; /* of an artifact, which has no request_id */
 	const struct remote_object *objects; /* SYNC_SYNCED to a bucket: JOB_OBJECTS of them */

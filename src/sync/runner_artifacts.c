@@ -37,7 +37,7 @@ bool runner_wants_artifact(const struct runner *u, const struct artifact_remote 
 	return (!u->o->only || u->o->artifacts) && u->s3_artifacts && (!u->o->watch || runner_is_due(row->retry_at));
 }
 
-static void tell(const struct runner *u, int kind, const char *path, const char *url, int error, const char *words)
+static void tell(const struct runner *u, enum sync_kind kind, const char *path, const char *url, int error, const char *words)
 {
 	runner_tell(u, &(struct sync_news){ .kind = kind, .storage_path = path, .remote = "s3", .url = url, .r = error, .words = words });
 }

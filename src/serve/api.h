@@ -10,7 +10,6 @@
 #include "store/base/json.h"
 #include "store/ticket.h"
 
-#include <stdatomic.h>
 
 struct meter;
 
@@ -25,7 +24,6 @@ struct api {
 	size_t jwt_secret_n;
 	struct meter *meter;
 	uint8_t key[TICKET_KEY];
-	atomic_int senders; /* processes that were started to work off the outbox */
 	FILE *log;   /* a line of JSON for each request; NULL: none */
 };
 

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 
 /*
@@ -13,50 +14,40 @@
  */
 enum { SENDERS_MAX = 2, BODY_MAX = 4096 };
 
-struct sender {
-	atomic_int *count;
-	pid_t pid;
-};
+/* Of this program: they outlive the server, and so do the threads that wait for them. */
+static atomic_int senders;
 
 static void *wait_for(void *arg)
 {
-	struct sender *s = arg;
+	pid_t pid = (pid_t)(intptr_t)arg;
 
-	while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	atomic_fetch_sub(s->count, 1);
-	free(s);
+	atomic_fetch_sub(&senders, 1);
 	return NULL;
 }
 
-static int start(const char *store, atomic_int *count)
+static int start(const char *store)
 {
-	struct sender *s = calloc(1, sizeof(*s));
 	pthread_t thread;
-	int r = s ? sync_spawn(store, &s->pid) : -ENOMEM;
+	pid_t pid;
+	int r = sync_spawn(store, &pid);
 
-	if (r) {
-		free(s);
+	if (r)
 		return r;
-	}
-	s->count = count;
-	if ((r = pthread_create(&thread, NULL, wait_for, s)))
-		wait_for(s);
+	if (pthread_create(&thread, NULL, wait_for, (void *)(intptr_t)pid))
+		wait_for((void *)(intptr_t)pid);
 	else
 		pthread_detach(thread);
 	return 0;
 }
 
-static int send_queued(struct api *api, const char *store)
+static int send_queued(const char *store)
 {
-	int r = 0;
+	int r = atomic_fetch_add(&senders, 1) < SENDERS_MAX ? start(store) : -EBUSY;
 
-	if (atomic_fetch_add(&api->senders, 1) < SENDERS_MAX)
-		r = start(store, &api->senders);
-	else
-		r = -EBUSY;
 	if (r)
-		atomic_fetch_sub(&api->senders, 1);
+		atomic_fetch_sub(&senders, 1);
 	return r == -EBUSY ? 0 : r;
 }
 
@@ -127,7 +118,7 @@ static int queue(struct request *q, const char *to)
 		return api_answered(r);
 	if ((r = outbox_add_list(l.st, g.id, to)))
 		return reply_store(q, r, l.st);
-	if ((r = send_queued(request_api(q), l.st->path)))
+	if ((r = send_queued(l.st->path)))
 		return reply_error(q, 500, "it is queued, and nothing can be started that sends it; 'genstore sync' does", NULL, false);
 	return answer(q, 202, l.st, &g);
 }

@@ -75,18 +75,6 @@ static int make_entry(struct maker *m, const struct part *p)
 	return make_type[p->entry->type](m, p, m->levels[m->depth - 1].fd, p->entry->path + parent);
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t n)
-{
-	for (size_t done = 0; done < n;) {
-		ssize_t more = write(fd, bytes + done, n - done);
-
-		if (more < 0 && errno != EINTR)
-			return -errno;
-		done += more < 0 ? 0 : (size_t)more;
-	}
-	return 0;
-}
-
 static int end_file(struct maker *m, const struct entry *e)
 {
 	/* Some file systems tell only when it is closed that there is no room. */
@@ -108,7 +96,7 @@ int maker_make(struct maker *m, const struct parcel *parcel)
 
 		if ((p->first && (r = make_entry(m, p))) || p->entry->type != TAR_FILE)
 			continue;
-		if (!(r = write_all(m->fd, parcel->bytes + p->at, p->n)) && p->last)
+		if (!(r = fd_write(m->fd, parcel->bytes + p->at, p->n)) && p->last)
 			r = end_file(m, p->entry);
 	}
 	return r;

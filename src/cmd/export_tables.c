@@ -40,28 +40,13 @@ static int cannot_write(struct cli *cli, const struct export_to *to, int r)
 	return cli_error(cli, EXIT_FAILED, "cannot write '%s': %s", to->file, strerror(-r));
 }
 
-static int write_all(int fd, const char *p, size_t n)
-{
-	while (n) {
-		ssize_t done = write(fd, p, n);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return -errno;
-		p += done;
-		n -= (size_t)done;
-	}
-	return 0;
-}
-
 static int write_some(void *arg, const void *data, size_t n)
 {
 	struct writing *w = arg;
 	int r = 0;
 
 	if (w->aside >= 0) {
-		if ((r = write_all(w->aside, data, n)))
+		if ((r = fd_write(w->aside, data, n)))
 			w->code = cli_error(w->cli, EXIT_FAILED, "cannot write a temporary file: %s", strerror(-r));
 	} else if (w->file.fd >= 0) {
 		if ((r = newfile_write(&w->file, data, n)))

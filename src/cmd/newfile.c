@@ -94,19 +94,7 @@ int newfile_open(const char *path, bool replace, struct newfile *ret_f)
 
 int newfile_write(struct newfile *f, const void *data, size_t n)
 {
-	const char *p = data;
-
-	while (n) {
-		ssize_t done = write(f->fd, p, n);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return -errno;
-		p += done;
-		n -= (size_t)done;
-	}
-	return 0;
+	return fd_write(f->fd, data, n);
 }
 
 /* Gives a nameless file a name that is free. */

@@ -86,21 +86,6 @@ static int compose(struct buf *out, const struct recipe *rc, const char *path, i
 	return 0;
 }
 
-static int write_all(int fd, const uint8_t *p, size_t n)
-{
-	while (n) {
-		ssize_t did = write(fd, p, n);
-
-		if (did < 0 && errno == EINTR)
-			continue;
-		if (did < 0)
-			return -errno;
-		p += did;
-		n -= (size_t)did;
-	}
-	return 0;
-}
-
 /* Puts a file or link in its place in one step: who reads meanwhile sees the old or the new. */
 static int put(const char *path, enum how how, const struct buf *content)
 {
@@ -121,7 +106,7 @@ static int put(const char *path, enum how how, const struct buf *content)
 
 		if (fd < 0)
 			return -errno;
-		if ((r = write_all(fd, content->data, content->len)) < 0)
+		if ((r = fd_write(fd, content->data, content->len)) < 0)
 			return r;
 	}
 	return rename(buf_str(&tmp), path) < 0 ? -errno : 0;

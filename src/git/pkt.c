@@ -139,15 +139,5 @@ int pkt_read_line(struct pkt_reader *r, const char **ret_line)
 
 int pkt_write(int fd, const void *data, size_t n)
 {
-	const char *from = data;
-	ssize_t done;
-
-	for (; n; from += done, n -= (size_t)done) {
-		do
-			done = write(fd, from, n);
-		while (done < 0 && errno == EINTR);
-		if (done < 0)
-			return -errno;
-	}
-	return 0;
+	return fd_write(fd, data, n);
 }

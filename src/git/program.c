@@ -33,18 +33,6 @@ static int spawn(char *const *argv, char *const *env, const int fds[3], pid_t *r
 	return r == ENOENT ? -ENOPKG : -r;
 }
 
-static int write_all(int fd, const struct buf *b)
-{
-	for (size_t at = 0; b && at < b->len;) {
-		ssize_t n = write(fd, b->data + at, b->len - at);
-
-		if (n < 0 && errno != EINTR)
-			return errno == EPIPE ? 0 : -errno;
-		at += n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
 static int read_all(int fd, size_t most, struct buf *out)
 {
 	for (;;) {
@@ -76,14 +64,15 @@ static void read_said(int fd, struct buf *said)
 /* The child has its ends, and we have ours. */
 static int talk(int *to, int *from, const struct buf *in, size_t most, struct buf *out)
 {
-	int r = write_all(*to, in), read;
+	int r = in ? fd_write(*to, in->data, in->len) : 0, read;
 
 	close_fd(to);
 	*to = -1;
 	read = read_all(*from, most, out);
 	close_fd(from);
 	*from = -1;
-	return r ? r : read;
+	/* One that does not want all of it says so by how it ends. */
+	return r && r != -EPIPE ? r : read;
 }
 
 int git_program(char *const *argv, char *const *env, const struct buf *in, size_t most, struct buf *out, struct buf *said)

@@ -53,6 +53,22 @@ static inline void free_ptr(void *p)
 }
 
 /* For AUTO on a descriptor; -1 means none. Keeps errno. */
+/* All of it, whatever write() thinks. A negative errno: how much of it is there is not known. */
+static inline int fd_write(int fd, const void *data, size_t n)
+{
+	const char *from = data;
+
+	while (n) {
+		ssize_t done = write(fd, from, n);
+
+		if (done < 0 && errno != EINTR)
+			return -errno;
+		from += done > 0 ? done : 0;
+		n -= done > 0 ? (size_t)done : 0;
+	}
+	return 0;
+}
+
 static inline void close_fd(const int *fd)
 {
 	int saved = errno;

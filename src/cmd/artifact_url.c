@@ -16,25 +16,6 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
-static void print(const struct cli *cli, const struct artifact *a, const char *url)
-{
-	AUTO(buf_release) struct buf line = BUF_INIT;
-	char until[CLOCK_TEXT];
-	struct jw j;
-
-	if (!cli->json) {
-		puts(url);
-		return;
-	}
-	clock_format(clock_now(&(struct clock){ 0 }) + o.expires, until);
-	out_object(&j, &line, "url");
-	jw_str(&j, "artifact_id", a->artifact_id);
-	jw_str(&j, "download_url", url);
-	jw_str(&j, "expires_at", until);
-	jw_int(&j, "expires_in", o.expires);
-	out_object_end(&j);
-}
-
 static int find(struct cli *cli, const char *path, struct artifact *a, struct artifact_remote *there)
 {
 	struct session s;
@@ -71,7 +52,7 @@ static int run(struct cli *cli, int argc UNUSED, char **argv)
 	}
 	if (r || (r = s3_presign(s3, there.key, o.expires, &url)))
 		return cli_error(cli, cli_exit_code(r), "%s", *buf_str(&why) ? buf_str(&why) : strerror(-r));
-	print(cli, &a, buf_str(&url));
+	out_url(cli, "artifact_id", a.artifact_id, buf_str(&url), o.expires);
 	return EXIT_DONE;
 }
 

@@ -48,25 +48,6 @@ static void tell(const struct cli *cli, const struct generation *g)
 	out_object_end(&j);
 }
 
-static void print_url(const struct cli *cli, const struct generation *g, const char *url)
-{
-	AUTO(buf_release) struct buf line = BUF_INIT;
-	char until[CLOCK_TEXT];
-	struct jw j;
-
-	if (!cli->json) {
-		puts(url);
-		return;
-	}
-	clock_format(clock_now(&(struct clock){ 0 }) + o.expires, until);
-	out_object(&j, &line, "url");
-	jw_str(&j, "request_id", g->request_id);
-	jw_str(&j, "download_url", url);
-	jw_str(&j, "expires_at", until);
-	jw_int(&j, "expires_in", o.expires);
-	out_object_end(&j);
-}
-
 /* Where app.tar.gz is, once it is synced. */
 static int find_remote(struct cli *cli, const struct generation *g, struct remote_object *ret_o)
 {
@@ -98,7 +79,7 @@ static int give_url(struct cli *cli, const struct generation *g)
 	}
 	if (r || (r = s3_presign(s3, object.key, o.expires, &url)))
 		return cli_error(cli, cli_exit_code(r), "%s", *buf_str(&why) ? buf_str(&why) : strerror(-r));
-	print_url(cli, g, buf_str(&url));
+	out_url(cli, "request_id", g->request_id, buf_str(&url), o.expires);
 	return EXIT_DONE;
 }
 

@@ -26,6 +26,25 @@ void out_object_end(struct jw *j)
 	fflush(stdout);
 }
 
+void out_url(const struct cli *cli, const char *key, const char *id, const char *url, int64_t seconds)
+{
+	AUTO(buf_release) struct buf line = BUF_INIT;
+	char until[CLOCK_TEXT];
+	struct jw j;
+
+	if (!cli->json) {
+		puts(url);
+		return;
+	}
+	clock_format(clock_now(&(struct clock){ 0 }) + seconds, until);
+	out_object(&j, &line, "url");
+	jw_str(&j, key, id);
+	jw_str(&j, "download_url", url);
+	jw_str(&j, "expires_at", until);
+	jw_int(&j, "expires_in", seconds);
+	out_object_end(&j);
+}
+
 void out_json(struct jw *j, const char *key, const char *text)
 {
 	AUTO(buf_release) struct buf line = BUF_INIT;

@@ -16,6 +16,8 @@
  */
 void out_object(struct jw *j, struct buf *line, const char *message_type);
 void out_object_end(struct jw *j);
+/* An address that works for so many seconds, of what `key` names; with --json with the time of its end. */
+void out_url(const struct cli *cli, const char *key, const char *id, const char *url, int64_t seconds);
 /* The same where many come at once: they are written together. */
 void out_object_more(struct jw *j);
 /* A value that is JSON already, as a column holds it: NULL is null, and line breaks between its tokens become spaces. */

@@ -69,11 +69,8 @@ static int pull_history(struct cli *cli, const char *request_id)
 {
 	AUTO(generation_release) struct generation g = { 0 };
 	AUTO(buf_release) struct buf words = BUF_INIT;
-	int r;
+	int r = pull_git(cli->st, request_id, &g, &words);
 
-	if (!id_is_request(request_id))
-		return cli_usage(cli, "'%s' cannot be a request id", request_id);
-	r = pull_git(cli->st, request_id, &g, &words);
 	return tell(cli, request_id, &g, r, &words);
 }
 
@@ -84,10 +81,8 @@ static int pull_one(struct cli *cli, struct remote *remote, const char *request_
 	AUTO(buf_release) struct buf words = BUF_INIT;
 	struct progress bar;
 	const struct pull_progress progress = { show_progress, &bar };
-	int r;
+	int noted, r;
 
-	if (!id_is_request(request_id))
-		return cli_usage(cli, "'%s' cannot be a request id", request_id);
 	if ((r = bring_back(cli, request_id)) >= 0)
 		return r;
 	if (!remote->s3 && (r = remote_open(cli, NULL, NULL, remote)))
@@ -97,9 +92,7 @@ static int pull_one(struct cli *cli, struct remote *remote, const char *request_
 	progress_begin(&bar, cli, "fetching", 0);
 	r = pull_finish(p, &progress, &g, &words);
 	progress_end(&bar);
-	int noted = r ? 0 : tree_note_schema(cli->st, g.id);
-
-	if (noted)
+	if (!r && (noted = tree_note_schema(cli->st, g.id)))
 		cli_debug(cli, "the tables of '%s' were not noted: %s", request_id, strerror(-noted));
 	return tell(cli, request_id, &g, r, &words);
 }
@@ -124,7 +117,10 @@ static int run(struct cli *cli, int argc, char **argv)
 	if ((cli->store_is_default && (r = cli_make_default(cli))) || (r = cli_open_writer(cli)) || (r = choose(cli, &git)))
 		return r;
 	for (int i = 0; i < argc; i++) {
-		r = git ? pull_history(cli, argv[i]) : pull_one(cli, &remote, argv[i]);
+		if (!id_is_request(argv[i]))
+			r = cli_usage(cli, "'%s' cannot be a request id", argv[i]);
+		else
+			r = git ? pull_history(cli, argv[i]) : pull_one(cli, &remote, argv[i]);
 		done += !r;
 		code = code ? code : r;
 	}

@@ -77,30 +77,36 @@ static int refuse(const struct setting *s, const struct setting_value *v, struct
 	return -EKEYREJECTED;
 }
 
-int setting_get(struct genstore *st, const char *key, char **ret_value, struct buf *why)
+/* A value that can be used, with the key's row of the table. */
+static int take(struct genstore *st, const char *key, const struct setting **ret_s, struct setting_value *ret_v, struct buf *why)
 {
-	const struct setting *s = setting_find(key);
-	AUTO(setting_value_release) struct setting_value v = { 0 };
-	int r = setting_look(st, s, &v);
+	int r = setting_look(st, *ret_s = setting_find(key), ret_v);
 
 	if (r)
 		return buf_adds(why, r == -ENOMEM ? "no memory" : genstore_errmsg(st)), r;
-	if (!v.valid)
-		return refuse(s, &v, why);
+	return ret_v->valid ? 0 : refuse(*ret_s, ret_v, why);
+}
+
+int setting_get(struct genstore *st, const char *key, char **ret_value, struct buf *why)
+{
+	AUTO(setting_value_release) struct setting_value v = { 0 };
+	const struct setting *s;
+	int r = take(st, key, &s, &v, why);
+
+	if (r)
+		return r;
 	*ret_value = NULL;
 	return v.text ? setting_parse(s, v.text, ret_value) : 0;
 }
 
 int setting_get_number(struct genstore *st, const char *key, int64_t *ret_n, enum setting_source *ret_source, struct buf *why)
 {
-	const struct setting *s = setting_find(key);
 	AUTO(setting_value_release) struct setting_value v = { 0 };
-	int r = setting_look(st, s, &v);
+	const struct setting *s;
+	int r = take(st, key, &s, &v, why);
 
 	if (r)
-		return buf_adds(why, r == -ENOMEM ? "no memory" : genstore_errmsg(st)), r;
-	if (!v.valid)
-		return refuse(s, &v, why);
+		return r;
 	*ret_n = setting_number(s, v.text);
 	if (ret_source)
 		*ret_source = v.source;
